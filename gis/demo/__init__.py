@@ -1,0 +1,1 @@
+"""Made-up places, seeded and repeatable, labelled as made up."""

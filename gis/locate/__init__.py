@@ -1,0 +1,1 @@
+"""WHO OWNS A POINT: arrays in, arrays out; knows no database and no HTTP."""

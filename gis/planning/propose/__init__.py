@@ -1,0 +1,1 @@
+"""Proposals: a better division of units into grids."""

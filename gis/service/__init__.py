@@ -1,0 +1,1 @@
+"""WHO MAY DO WHAT: the use cases, as plain functions."""
