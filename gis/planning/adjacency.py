@@ -1,0 +1,241 @@
+"""Which units touch, along how many metres, and what a grid border there would cost.
+
+The units are a valid coverage on the lattice, so two neighbours carry the very same segments along the
+border that they share: neighbours are found by matching segments as whole numbers, with no tolerance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from scipy.sparse import csr_array
+
+from gis.errors import GeometryError
+from gis.lattice import snap, to_degrees
+from gis.planning.measure import (
+    Bools,
+    Floats,
+    Geometries,
+    Ints,
+    Metres,
+    border_segments,
+    group_rows,
+    lonlat,
+    require,
+    sum_by,
+)
+from gis.terms import BarrierClass
+
+BORDER_COST: dict[BarrierClass | None, float] = {
+    BarrierClass.ARTERIAL: 1.0,
+    BarrierClass.RIVER: 1.0,
+    BarrierClass.WALL: 1.0,
+    BarrierClass.LANE: 1.5,
+    None: 3.0,
+}
+"""What a metre of grid border costs along each class of barrier; ``None`` is an open block."""
+
+
+@dataclass(frozen=True, eq=False)
+class Adjacency:
+    """The graph of some units, with what the metrics need of their shapes.
+
+    Attributes
+    ----------
+    i, j
+        The m pairs of units that share a border, ``i < j``, sorted; shape (m,).
+    shared_length_m
+        Metres that each pair shares, shape (m,).
+    cost_m
+        The same metres weighted by :data:`BORDER_COST`, shape (m,). Equal to ``shared_length_m`` where no
+        barriers were given.
+    off_street_m
+        The metres of each pair along no barrier, shape (m,); ``None`` where no barriers were given.
+    area_m2, perimeter_m
+        Of each unit, shape (n,).
+    outer_m
+        Metres of each unit's border that no other unit shares, shape (n,).
+    part_unit
+        The unit that each of the p polygon parts belongs to, shape (p,): p > n where units are in several
+        parts.
+    part_i, part_j
+        Pairs of parts that share a border, shape (q,): a grid is in one part if and only if its units' parts
+        are connected by these.
+    """
+
+    i: Ints
+    j: Ints
+    shared_length_m: Floats
+    cost_m: Floats
+    off_street_m: Floats | None
+    area_m2: Floats
+    perimeter_m: Floats
+    outer_m: Floats
+    part_unit: Ints
+    part_i: Ints
+    part_j: Ints
+
+    @property
+    def unit_count(self) -> int:
+        """How many units there are (n)."""
+        return len(self.area_m2)
+
+    @property
+    def pair_count(self) -> int:
+        """How many pairs of units share a border (m)."""
+        return len(self.i)
+
+    def csr(self, weights: Floats | None = None) -> csr_array:
+        """Return the graph as a symmetric sparse matrix.
+
+        Parameters
+        ----------
+        weights
+            One for each pair, shape (m,); the shared metres if left out.
+
+        Returns
+        -------
+        scipy.sparse.csr_array
+            Shape (n, n), sorted indices.
+        """
+        data = self.shared_length_m if weights is None else weights
+        n = self.unit_count
+        both = csr_array(
+            (
+                np.concatenate([data, data]),
+                (np.concatenate([self.i, self.j]), np.concatenate([self.j, self.i])),
+            ),
+            shape=(n, n),
+        )
+        both.sort_indices()
+        return both
+
+
+def adjacency(
+    units: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame | None = None, *, tolerance_m: float = 2.0
+) -> Adjacency:
+    """Build the graph of units.
+
+    Parameters
+    ----------
+    units
+        A valid coverage of polygons (EPSG:4490); only the geometry is read. It is snapped to the lattice.
+    barriers
+        Streets, rivers and walls: lines with ``barrier_class``. A border within ``tolerance_m`` of several
+        takes the cheapest.
+    tolerance_m
+        How far from a barrier's line a border still runs along it. Units made by
+        :func:`gis.planning.units.make_units` lie on the lines; for units from elsewhere give half a street.
+
+    Returns
+    -------
+    Adjacency
+        In the order of the frame's rows.
+
+    Raises
+    ------
+    GeometryError
+        If the units are not a valid coverage: their borders then do not match.
+    """
+    shapes = snap(lonlat(units, where="units"))
+    if len(shapes) and not bool(shapely.coverage_is_valid(shapes)):
+        raise GeometryError(
+            "the units overlap, or their borders do not match vertex by vertex",
+            where="units",
+            mend="clean them with gis.planning.units.clean_units",
+        )
+    metric = Metres.of(shapes)
+    flat = metric.project(shapes)
+    segments = border_segments(shapes)
+    first, group = group_rows(segments.ends)
+    lines = _segment_lines(segments.ends[first])
+    length = metric.length_m(lines)
+    n = len(shapes)
+
+    # In a valid coverage a segment borders one part, or two.
+    order = np.argsort(group, kind="stable")
+    counts = np.bincount(group, minlength=len(first))
+    start = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+    shared = np.flatnonzero(counts == 2)
+    part_a = segments.part[order[start[shared]]]
+    part_b = segments.part[order[start[shared] + 1]]
+    owner_a, owner_b = segments.part_owner[part_a], segments.part_owner[part_b]
+    between = owner_a != owner_b
+    shared, part_a, part_b = shared[between], part_a[between], part_b[between]
+    low = np.minimum(owner_a[between], owner_b[between])
+    high = np.maximum(owner_a[between], owner_b[between])
+
+    key, pair = np.unique(low * max(n, 1) + high, return_inverse=True)
+    shared_m = length[shared]
+    cost, off = _barrier_cost(lines[shared], shared_m, barriers, metric, tolerance_m)
+    m = len(key)
+    single = counts == 1
+    part_key = np.unique(
+        np.minimum(part_a, part_b) * max(len(segments.part_owner), 1) + np.maximum(part_a, part_b)
+    )
+    return Adjacency(
+        i=key // max(n, 1),
+        j=key % max(n, 1),
+        shared_length_m=sum_by(pair, shared_m, m),
+        cost_m=sum_by(pair, cost, m),
+        off_street_m=None if off is None else sum_by(pair, off, m),
+        area_m2=np.asarray(shapely.area(flat), dtype=np.float64),
+        perimeter_m=sum_by(segments.owner, length[group], n),
+        outer_m=sum_by(segments.owner[order[start[single]]], length[single], n),
+        part_unit=segments.part_owner,
+        part_i=part_key // max(len(segments.part_owner), 1),
+        part_j=part_key % max(len(segments.part_owner), 1),
+    )
+
+
+def _segment_lines(ends: Ints) -> Geometries:
+    lines: Geometries = np.asarray(shapely.linestrings(to_degrees(ends).reshape(-1, 2, 2)), dtype=object)
+    return lines
+
+
+def _barrier_cost(
+    lines: Geometries,
+    length: Floats,
+    barriers: gpd.GeoDataFrame | None,
+    metric: Metres,
+    tolerance_m: float,
+) -> tuple[Floats, Floats | None]:
+    """Weigh each segment by the cheapest barrier that each of its metres runs along."""
+    if barriers is None:
+        return length.copy(), None
+    require(barriers, ("barrier_class",), where="barriers")
+    classes = barriers["barrier_class"].astype(str).to_numpy()
+    shapes = metric.project(lonlat(barriers, where="barriers"))
+    flat = metric.project(lines)
+    cost = np.zeros(len(lines))
+    left = length.copy()
+    near: Bools = np.zeros(len(classes), dtype=bool)
+    for price in sorted({value for name, value in BORDER_COST.items() if name is not None}):
+        near |= np.isin(classes, [str(name) for name, value in BORDER_COST.items() if value == price])
+        along = _length_along(flat, shapes[near], tolerance_m)
+        # Cheapest first, and each pass looks at all barriers up to its price: what is new is this price's.
+        new = np.clip(along - (length - left), 0.0, left)
+        cost += price * new
+        left -= new
+    left[left < 1e-6 * np.maximum(length, 1.0)] = 0.0
+    return cost + BORDER_COST[None] * left, left
+
+
+def _length_along(lines: Geometries, barriers: Geometries, tolerance_m: float) -> Floats:
+    """Measure how much of each line lies within ``tolerance_m`` of any barrier."""
+    total = np.zeros(len(lines))
+    barriers = barriers[~(shapely.is_missing(barriers) | shapely.is_empty(barriers))]
+    if not len(lines) or not len(barriers):
+        return total
+    line, barrier = shapely.STRtree(barriers).query(lines, predicate="dwithin", distance=tolerance_m)
+    touched, index = np.unique(line, return_inverse=True)
+    zones = shapely.buffer(barriers, tolerance_m, quad_segs=4)
+    order = np.argsort(index, kind="stable")
+    gathered = np.split(zones[barrier[order]], np.cumsum(np.bincount(index))[:-1]) if len(touched) else []
+    union = np.array([group[0] if len(group) == 1 else shapely.union_all(group) for group in gathered])
+    if len(touched):
+        total[touched] = shapely.length(shapely.intersection(lines[touched], union))
+    return total
