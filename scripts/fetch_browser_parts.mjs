@@ -54,6 +54,7 @@ const PARTS = [
       ["dist/leaflet.awesome-markers.min.js", "leaflet.awesome-markers.js"],
       ["dist/leaflet.awesome-markers.css"],
       ["dist/images", "images"],
+      ["dist/leaflet.awesome-markers.css", "rotate.css", rotationsOnly],
     ],
   },
 ];
@@ -66,6 +67,15 @@ function glyphiconsOnly(css) {
     '@font-face{font-family:"Glyphicons Halflings";' +
     'src:url("fonts/glyphicons-halflings-regular.woff2") format("woff2")}';
   return `${face}\n${rules.map((rule) => rule.replace(/\s+/g, " ")).join("\n")}\n`;
+}
+
+// Folium turns a marker's icon with classes that are in no package: written here, from any file.
+function rotationsOnly() {
+  const turns = [];
+  for (let angle = 0; angle < 360; angle += 1) {
+    turns.push(`.awesome-marker i.fa-rotate-${angle}{transform:rotate(${angle}deg)}`);
+  }
+  return `.awesome-marker i[class*="fa-rotate-"]{display:inline-block}\n${turns.join("\n")}\n`;
 }
 
 // Every browser that runs Leaflet 1.9 and our pages reads WOFF2, so the TrueType twins stay behind.
@@ -87,8 +97,11 @@ async function readPackage(name) {
 async function licencesOf(name, found = new Map()) {
   if (found.has(name) || !existsSync(path.join(modules, name, "package.json"))) return found;
   const about = await readPackage(name);
-  const entries = await readdir(path.join(modules, name));
-  const texts = entries.filter((entry) => /licen[cs]e|^notice|^copying/i.test(entry)).sort();
+  const entries = (await readdir(path.join(modules, name), { withFileTypes: true })).filter((one) => one.isFile());
+  const texts = entries
+    .map((entry) => entry.name)
+    .filter((file) => /licen[cs]e|^notice|^copying/i.test(file))
+    .sort();
   const words = await Promise.all(texts.map((file) => readFile(path.join(modules, name, file), "utf8")));
   found.set(name, {
     name: about.name,
