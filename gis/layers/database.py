@@ -76,7 +76,7 @@ class Database:
 
 
 @contextmanager
-def open_database(settings: Settings, *, migrate: bool = True) -> Iterator[Database]:
+def open_database(settings: Settings, *, migrate: bool = False) -> Iterator[Database]:
     """Open the database that the settings name, starting the private cluster where they name none.
 
     Parameters
@@ -84,8 +84,8 @@ def open_database(settings: Settings, *, migrate: bool = True) -> Iterator[Datab
     settings
         Which database.
     migrate
-        Bring the private cluster, or an empty database, up to this version's schema. Another database
-        that is at an older revision is only changed by ``wangge up``.
+        Bring the schema up to this version. The private cluster and an empty database are brought up in
+        any case; another database that is at an older revision is left as it is unless this says so.
 
     Yields
     ------
@@ -107,7 +107,7 @@ def open_database(settings: Settings, *, migrate: bool = True) -> Iterator[Datab
         stack.callback(database.engine.dispose)
         check_server(database)
         revision = current_revision(database)
-        if revision is None or (private and migrate):
+        if revision is None or private or migrate:
             upgrade(database)
         else:
             check_revision(revision)
