@@ -47,7 +47,7 @@ AREA_CODE = "0471"
 AREA_M2 = 1_000_000.0
 RESIDENTS = 9281
 
-_ANCHOR = Ground(111.62, 40.81, WIDTH, HEIGHT, turn=-4.0, bend=16.0)
+_ANCHOR = Ground(111.62, 40.81, WIDTH, HEIGHT, turn=-4.0, bend=24.0)
 _LAYERS = ("divisions", "grids", "compounds", "buildings", "service_points", "streets", "staff", "incidents")
 _COUNTED_ON = date(2026, 9, 30)
 
@@ -82,7 +82,7 @@ def make_community(seed: int = SEED) -> dict[str, pd.DataFrame]:
     streets = _streets(lots, ground)
     points = _service_points(ground)
     staff = make_staff(grids, divisions, area=AREA_CODE, since=date(2026, 1, 1), part_time=(3, 6), rng=rng)
-    incidents = make_incidents(grids, buildings, streets, AS_OF, rng)
+    incidents = make_incidents(grids, buildings, streets, AS_OF, rng, prefix=COMMUNITY)
     made = (divisions, grids, compounds, buildings, points, streets, staff, incidents)
     return dict(zip(_LAYERS, made, strict=True))
 
@@ -114,7 +114,7 @@ def _divisions(community: Any) -> gpd.GeoDataFrame:
 def _grids(
     drawn: NDArray[np.object_], land: NDArray[np.object_], lots: dict[str, Any], ground: Ground
 ) -> gpd.GeoDataFrame:
-    """Basic grids of whole blocks, micro grids of one block each, exclusive grids on their lots."""
+    """Make basic grids of whole blocks, micro grids of one block each, exclusive grids of their lots."""
     tree = shapely.STRtree(drawn)
     rows: list[tuple[str, str, str, str | None, str | None, Any]] = []
     micro: list[tuple[str, str, str, str | None, str | None, Any]] = []

@@ -47,7 +47,7 @@ def share_out(
         if abs(missing) < 1e-9 or not free.any():
             break
         share = share + np.where(free, weight, 0.0) * (missing / weight[free].sum())
-    whole = np.floor(share + 1e-9).astype(np.int64)
+    whole: Counts = np.floor(share + 1e-9).astype(np.int64)
     order = np.argsort(-(share - whole), kind="stable")
     room = order[whole[order] < high[order]]
     whole[room[: total - int(whole.sum())]] += 1

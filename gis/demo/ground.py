@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -172,7 +173,7 @@ def densify(uv: ArrayLike, spacing: float) -> Floats:
     """
     line = np.asarray(uv, dtype=np.float64)
     pieces = []
-    for start, end in zip(line[:-1], line[1:], strict=True):
+    for start, end in pairwise(line):
         count = max(1, int(np.ceil(np.hypot(*(end - start)) / spacing)))
         pieces.append(start + (end - start) * (np.arange(count) / count)[:, None])
     return np.vstack([*pieces, line[-1:]])

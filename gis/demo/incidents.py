@@ -11,7 +11,6 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from gis.codes import community_of
 from gis.crs import from_storage, metres_per_degree, parse_crs
 from gis.lattice import to_degrees, to_lattice
 from gis.settings import CHINA_STANDARD_TIME
@@ -81,7 +80,14 @@ INCIDENT_COLUMNS = (
 
 
 def make_incidents(
-    grids: Any, buildings: Any, streets: Any, until: date, rng: np.random.Generator, total: int = _TOTAL
+    grids: Any,
+    buildings: Any,
+    streets: Any,
+    until: date,
+    rng: np.random.Generator,
+    *,
+    prefix: str,
+    total: int = _TOTAL,
 ) -> pd.DataFrame:
     """Make incidents up for the months before a day.
 
@@ -91,11 +97,13 @@ def make_incidents(
     Parameters
     ----------
     grids, buildings, streets
-        Frames of one community.
+        Frames of one place.
     until
         The last day.
     rng
         Chance.
+    prefix
+        Division code that the incident numbers begin with.
     total
         How many.
 
@@ -115,7 +123,6 @@ def make_incidents(
     ages = np.sort(rng.uniform(0, _DAYS, total))[::-1]
     midnight = datetime.combine(until, time(), CHINA_STANDARD_TIME)
     owners = _sure_owners(shapes, basic["grid_code"].to_numpy(), lonlat)
-    code = community_of(str(basic["grid_code"].iloc[0]))
     for at in range(total):
         name = str(source[at])
         kind = _SOURCES[name]
@@ -126,12 +133,14 @@ def make_incidents(
         accuracy = None if kind.accuracy is None else round(float(rng.uniform(*kind.accuracy)), 1)
         state = _state(float(ages[at]), rng) if owners[at] is not None else IncidentState.REPORTED
         owner = None if state is IncidentState.REPORTED else owners[at]
-        text = str(rng.choice(_TEXTS[category]))
+        text = f"（示例）{rng.choice(_TEXTS[category])}"
         records.append(
             (category, name, text, reported, *_written(lonlat[at], datum), datum, accuracy, str(state), owner)
         )
     records.sort(key=lambda record: record[3])
-    numbered = [(f"{code}-{record[3]:%Y%m%d}-{n:04d}", *record) for n, record in enumerate(records, start=1)]
+    numbered = [
+        (f"{prefix}-{record[3]:%Y%m%d}-{n:04d}", *record) for n, record in enumerate(records, start=1)
+    ]
     frame = pd.DataFrame.from_records(numbered, columns=list(INCIDENT_COLUMNS))
     return frame.astype({"accuracy_m": "Float64"})
 

@@ -22,17 +22,17 @@ Point = tuple[float, float]
 
 NODES: dict[str, Point] = {
     # West, north and south arterials; the river closes the quarter in the east.
-    **{"sw": (0, 0), "w1": (-8, 230), "w2": (0, 470), "w3": (14, 686), "nw": (10, 895)},
-    **{"na": (161, 901), "n1": (290, 906), "n2": (560, 895), "n3": (830, 880), "ne": (1106, 890)},
-    **{"s1": (250, -8), "s2": (560, 0), "s3": (850, 14), "se": (1090, 6)},
-    **{"r1": (1122, 262), "re": (1102, 470), "r2": (1136, 650)},
+    "sw": (0, 0), "w1": (-8, 230), "w2": (0, 470), "w3": (14, 686), "nw": (10, 895),
+    "na": (161, 901), "n1": (290, 906), "n2": (560, 895), "n3": (830, 880), "ne": (1106, 890),
+    "s1": (250, -8), "s2": (560, 0), "s3": (850, 14), "se": (1090, 6),
+    "r1": (1122, 262), "re": (1102, 470), "r2": (1136, 650),
     # The two arterials that cross in the middle.
-    **{"ha": (112, 474), "hb": (250, 479), "h1": (290, 480), "h2": (574, 470), "h3": (836, 456)},
-    **{"m1": (563, 236), "m3": (580, 632), "m4": (578, 692)},
+    "ha": (112, 474), "hb": (250, 479), "h1": (290, 480), "h2": (574, 470), "h3": (836, 456),
+    "m1": (563, 236), "m3": (580, 632), "m4": (578, 692),
     # Where lanes meet.
-    **{"ac": (161, 687), "a1": (298, 688), "b1": (844, 641), "c1": (256, 232), "ba": (118, 231)},
-    **{"d1": (844, 238)},
-}
+    "ac": (161, 687), "a1": (298, 688), "b1": (844, 641), "c1": (256, 232), "ba": (118, 231),
+    "d1": (844, 238),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -177,10 +177,9 @@ _L_SHAPE = shapely.difference(shapely.box(18, 40, 242, 220), shapely.box(168, 30
 _COMPOUND, _STANDALONE, _BUNGALOW = CompoundKind.COMPOUND, CompoundKind.STANDALONE, CompoundKind.BUNGALOW
 
 LOTS: tuple[Lot, ...] = (
-    Lot(
-        "A", "示例嘉园", shapely.box(42, 494, 288, 884), _COMPOUND, 820,
-        ((36, 600), (36, 686), (292, 688), (200, 478)), aliases=("示例嘉园一期", "示例嘉园二期"), street="示例西路",
-    ),
+    Lot("A", "示例嘉园", shapely.box(42, 494, 288, 884), _COMPOUND, 820,
+        ((36, 600), (36, 686), (292, 688), (200, 478)),
+        aliases=("示例嘉园一期", "示例嘉园二期"), street="示例西路"),
     Lot("B", "示例河畔苑", shapely.box(848, 478, 1050, 866), _COMPOUND, 760,
         ((842, 560), (842, 641), (842, 760), (1050, 646)), aliases=("河畔花园",), street="河畔巷"),
     Lot("C", "示例佳苑", shapely.box(604, 46, 838, 446), _COMPOUND, 690,
@@ -195,8 +194,10 @@ LOTS: tuple[Lot, ...] = (
     Lot("P", "示例平房区", shapely.box(12, 246, 208, 456), _BUNGALOW, 262, managed=False,
         aliases=("老平房",), street="平安巷"),
     Lot("S1", "示例独栋一号楼", shapely.box(306, 494, 372, 530), _STANDALONE, 96, street="示例大街"),
-    Lot("S2", "示例独栋二号楼", shapely.box(214, 300, 246, 350), _STANDALONE, 84, managed=False, street="平安巷"),
-    Lot("S3", "示例独栋三号楼", shapely.box(180, 42, 242, 94), _STANDALONE, 72, managed=False, street="平安巷"),
+    Lot("S2", "示例独栋二号楼", shapely.box(214, 300, 246, 350), _STANDALONE, 84, managed=False,
+        street="平安巷"),
+    Lot("S3", "示例独栋三号楼", shapely.box(180, 42, 242, 94), _STANDALONE, 72, managed=False,
+        street="平安巷"),
     Lot("S4", "示例独栋四号楼", shapely.box(412, 156, 470, 218), _STANDALONE, 118, street="集市巷"),
     Lot("S5", "示例独栋五号楼", shapely.box(482, 156, 544, 218), _STANDALONE, 106, street="集市巷"),
     Lot("S6", "示例独栋六号楼", shapely.box(272, 14, 346, 78), _STANDALONE, 102, street="示例南街"),
@@ -204,10 +205,12 @@ LOTS: tuple[Lot, ...] = (
         exclusive="示例学校专属网格", street="学府巷"),
     Lot("hospital", "示例医院", shapely.box(596, 478, 828, 628), gates=((700, 474), (590, 560)),
         exclusive="示例医院专属网格", street="示例大街"),
-    Lot("market", "示例便民市场", shapely.box(270, 112, 402, 226), exclusive="示例市场专属网格", street="集市巷"),
+    Lot("market", "示例便民市场", shapely.box(270, 112, 402, 226), exclusive="示例市场专属网格",
+        street="集市巷"),
     Lot("office", "示例机关大院", shapely.box(272, 246, 404, 460), gates=((262, 350),),
         exclusive="示例机关专属网格", street="平安巷"),
-    Lot("park", "示例滨河公园", shapely.box(1062, 484, 1150, 872), exclusive="示例公园专属网格", street="河畔巷"),
+    Lot("park", "示例滨河公园", shapely.box(1062, 484, 1150, 872), exclusive="示例公园专属网格",
+        street="河畔巷"),
 )  # fmt: skip
 
 _CLEAR = {BarrierClass.ARTERIAL: 15.0, BarrierClass.LANE: 6.5, BarrierClass.RIVER: 14.0}
