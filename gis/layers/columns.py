@@ -22,6 +22,7 @@ _FALSE = {"false", "f", "no", "n", "0", "否", "无", "没有", "×"}
 _SEPARATOR = re.compile(r"(?<!\\)[;；]")
 _ESCAPED = re.compile(r"\\([;；\\])")
 _CHINESE_DATE = re.compile(r"^([0-9]{4})[年/.\-]([0-9]{1,2})[月/.\-]([0-9]{1,2})日?$")
+_DAMAGED = r"^[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]+$"
 _CODE_NAME = re.compile(r"(^|_)code$")
 _EXACT = 1e15
 
@@ -96,9 +97,9 @@ def code_texts(values: pd.Series) -> pd.Series:
     Returns
     -------
     pandas.Series
-        Python texts and None, dtype object.
+        dtype str.
     """
-    return pd.Series([_code_text(value) for value in values], index=values.index, dtype=object)
+    return pd.Series([_code_text(value) for value in values], index=values.index, dtype="str")
 
 
 def _code_text(value: Any) -> str | None:
@@ -108,6 +109,22 @@ def _code_text(value: Any) -> str | None:
         number = float(value)
         return str(int(number)) if number.is_integer() and abs(number) < _EXACT else f"{number:e}"
     return str(value).strip() or None
+
+
+def damaged_codes(codes: pd.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Find the codes that a spreadsheet turned into numbers, such as ``6.20503E+14``.
+
+    Parameters
+    ----------
+    codes
+        Texts, shape (n,).
+
+    Returns
+    -------
+    numpy.ndarray
+        bool, shape (n,).
+    """
+    return np.asarray(codes.astype("str").str.match(_DAMAGED).fillna(value=False), dtype=np.bool_)
 
 
 def cast_column(values: pd.Series, kind: ColumnKind) -> tuple[pd.Series, dict[int, str]]:
@@ -123,8 +140,9 @@ def cast_column(values: pd.Series, kind: ColumnKind) -> tuple[pd.Series, dict[in
     Returns
     -------
     tuple
-        The column (integer: Int64, number: float64, boolean: boolean, others: object with None for
-        null; a list is never null), and position → reason for the cells that could not be turned.
+        The column (text and code: str, integer: Int64, number: float64, boolean: boolean, others: object
+        with None for null; a list is never null), and position → reason for the cells that could not be
+        turned.
     """
     if kind == "code":
         return code_texts(values), {}
@@ -140,13 +158,14 @@ def cast_column(values: pd.Series, kind: ColumnKind) -> tuple[pd.Series, dict[in
         except (ValueError, OverflowError):
             found.append([] if kind == "list" else None)
             bad[position] = f"{str(value)[:40]!r} is not {_WORDS[kind]}"
-    dtype = {"integer": "Int64", "number": "float64", "boolean": "boolean"}.get(kind, "object")
+    dtype = _DTYPES.get(kind, "object")
     return pd.Series(found, index=values.index, dtype=dtype), bad
 
 
 def _text(value: Any) -> str | None:
     if isinstance(value, (float, np.floating)):
-        return str(int(value)) if float(value).is_integer() and abs(value) < _EXACT else repr(float(value))
+        number = float(value)
+        return str(int(number)) if number.is_integer() and abs(number) < _EXACT else repr(number)
     if isinstance(value, (list, tuple, np.ndarray)):
         return join_list(list(value))
     return str(value) or None
@@ -155,13 +174,12 @@ def _text(value: Any) -> str | None:
 def _integer(value: Any) -> int | None:
     if value == "":
         return None
-    if isinstance(value, str):
-        number = float(value.replace(",", "").replace("，", ""))
-    else:
-        number = float(value)
-    if not number.is_integer():
-        raise ValueError
-    return int(number)
+    if isinstance(value, (float, np.floating)):
+        if not float(value).is_integer():
+            raise ValueError
+        return int(value)
+    text = str(value).replace(",", "").replace("，", "")
+    return int(text.removesuffix(".0"))
 
 
 def _number(value: Any) -> float | None:
@@ -223,6 +241,8 @@ _TURN: dict[str, Callable[[Any], Any]] = {
     "time": _time,
     "list": _list,
 }
+
+_DTYPES: dict[str, str] = {"text": "str", "integer": "Int64", "number": "float64", "boolean": "boolean"}
 
 _WORDS: dict[str, str] = {
     "text": "text",
