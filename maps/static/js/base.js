@@ -1,0 +1,93 @@
+// The payload of the page (maps/payload.py), its texts in two languages, and a way to build elements.
+// Nothing here or in the other scripts makes HTML out of text: elements are made one by one, and text goes in
+// as text.
+(function () {
+  "use strict";
+
+  const STATE_KEY = "wangge-map";
+
+  function keep() {
+    try {
+      return JSON.parse(window.localStorage.getItem(STATE_KEY)) || {};
+    } catch {
+      return {}; // A page from disk or a private window may have no storage; it then forgets.
+    }
+  }
+
+  function remember(change) {
+    try {
+      window.localStorage.setItem(STATE_KEY, JSON.stringify({ ...keep(), ...change }));
+    } catch {
+      // As above.
+    }
+  }
+
+  // Make an element: el("a.button", {href: …, on: {click}}, "text", child, …).
+  function el(name, options, ...children) {
+    const [tag, ...classes] = name.split(".");
+    const made = document.createElement(tag);
+    if (classes.length) made.className = classes.join(" ");
+    for (const [key, value] of Object.entries(options || {})) {
+      if (key === "on") for (const [event, act] of Object.entries(value)) made.addEventListener(event, act);
+      else if (value === true) made.setAttribute(key, "");
+      else if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value);
+    }
+    made.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+    return made;
+  }
+
+  // A name that people gave: its direction is its own and must not turn the words around it.
+  function named(text, tag) {
+    return el(tag || "bdi", { dir: "auto" }, text);
+  }
+
+  const TEL = /[^0-9+*#,-]/g;
+
+  function phoneLink(number, label) {
+    const digits = number.replace(TEL, "");
+    if (!digits) return el("span", null, number);
+    return el("a.wg-tel", { href: `tel:${digits}`, "aria-label": label }, number);
+  }
+
+  class Texts {
+    constructor(tables, language) {
+      this.tables = tables;
+      this.language = language;
+    }
+
+    say(key, values) {
+      const found = this.tables[this.language][key];
+      if (found === undefined) return key;
+      return values ? found.replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all)) : found;
+    }
+
+    named(names) {
+      return names[this.language] || names.zh;
+    }
+  }
+
+  function column(packed, count) {
+    if (packed === undefined) return new Array(count).fill("");
+    return Array.isArray(packed) ? packed : packed.i.map((index) => packed.d[index]);
+  }
+
+  function sums(differences) {
+    const found = new Int32Array(differences.length);
+    let sum = 0;
+    for (let at = 0; at < differences.length; at += 1) found[at] = sum += differences[at];
+    return found;
+  }
+
+  const DAY = 86400000;
+  const EPOCH = Date.UTC(2000, 0, 1);
+
+  function dayOf(days) {
+    return new Date(EPOCH + days * DAY).toISOString().slice(0, 10);
+  }
+
+  function today() {
+    return Math.floor((Date.now() - EPOCH) / DAY);
+  }
+
+  window.WanggeMap = { el, named, phoneLink, Texts, column, sums, dayOf, today, keep, remember };
+})();
