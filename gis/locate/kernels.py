@@ -1,0 +1,20 @@
+"""Which look-ups are used: the compiled ones, or NumPy's where numba is absent or unwanted.
+
+Chosen once, when this module is first imported. ``WANGGE_WITHOUT_NUMBA=1`` asks for NumPy's.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+COMPILED = not os.environ.get("WANGGE_WITHOUT_NUMBA") and importlib.util.find_spec("numba") is not None
+
+if COMPILED:
+    from gis.locate.distance_numba import nearest_on, nearest_polygon
+    from gis.locate.kernels_numba import locate
+else:
+    from gis.locate.distance_numpy import nearest_on, nearest_polygon
+    from gis.locate.kernels_numpy import locate
+
+__all__ = ["COMPILED", "locate", "nearest_on", "nearest_polygon"]

@@ -1,0 +1,214 @@
+"""The look-ups compiled by numba: one pass over the cell table in blocks, then only the points in leaves.
+
+The first loop has no branch, so LLVM turns it into vector instructions with gathers. It writes the owner,
+or the entry of a cell that an edge touches; the places of the latter are collected without branching
+and decided afterwards, while the block is still in the first-level cache. Threads split the array: the
+kernels release the interpreter's lock, and need none of numba's own threading layers (which forbid being
+entered twice at once).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from gis.lattice import STEPS_PER_DEGREE
+from gis.locate.cells import FAN, FAN_BITS, CellTree
+
+Floats = NDArray[np.float64]
+Owners = NDArray[np.int32]
+
+_BLOCK = 2048
+_WORTH_A_THREAD = 1 << 17
+_SPLIT_BITS = 18
+_SPLIT_MASK = (1 << _SPLIT_BITS) - 1
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel: no interpreter lock, kept on disk for the next start where a folder allows it.
+
+    Parameters
+    ----------
+    function
+        What numba can compile in its nopython mode.
+
+    Returns
+    -------
+    Callable
+        The same, compiled at its first call.
+    """
+    try:
+        return cast("Callable[..., Any]", numba.njit(nogil=True, cache=True)(function))
+    except RuntimeError:  # no folder that a cache may be written to
+        return cast("Callable[..., Any]", numba.njit(nogil=True)(function))
+
+
+def locate(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats, *, closed: bool) -> Owners:
+    """Name the owner of each point; see :func:`gis.locate.kernels_numpy.locate`.
+
+    Parameters
+    ----------
+    tree
+        The cell tree.
+    origin
+        Lattice steps of its lower left corner.
+    lon, lat
+        float64, shape (n,), C-contiguous.
+    closed
+        Whether a point on the outer border belongs to a polygon that it touches.
+
+    Returns
+    -------
+    numpy.ndarray
+        int32, shape (n,): positions, −1 for none or not finite.
+    """
+    owner = np.empty(len(lon), dtype=np.int32)
+    lon, lat = _read_only(lon), _read_only(lat)
+    extent = np.array(
+        [*origin, tree.width, tree.height, tree.shift_x, tree.shift_y, tree.columns, tree.top_cells],
+        dtype=np.int64,
+    )
+
+    def run(start: int, stop: int) -> None:
+        _locate(
+            lon[start:stop],
+            lat[start:stop],
+            extent,
+            tree.entries,
+            tree.leaves,
+            tree.records,
+            closed,
+            owner[start:stop],
+        )
+
+    pieces = max(1, min(_threads(), len(lon) // _WORTH_A_THREAD))
+    if pieces == 1:
+        run(0, len(lon))
+    else:
+        bounds = [len(lon) * piece // pieces for piece in range(pieces + 1)]
+        list(_pool().map(run, bounds[:-1], bounds[1:]))
+    return owner
+
+
+def _read_only(array: Floats) -> Floats:
+    """Look at an array read-only, so that each kernel is compiled for one kind of array alone."""
+    view = array[:]
+    view.flags.writeable = False
+    return view
+
+
+@lru_cache(maxsize=1)
+def _threads() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_threads(), thread_name_prefix="locate")
+
+
+@compiled
+def _locate(lon, lat, extent, entries, leaves, records, closed, owner):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    origin_x, origin_y = float(extent[0]), float(extent[1])
+    width, height = float(extent[2]), float(extent[3])
+    shift_x, shift_y = np.uint64(extent[4]), np.uint64(extent[5])
+    columns = np.uint64(extent[6])
+    waiting = np.empty(_BLOCK, dtype=np.int64)
+    for start in range(0, len(lon), _BLOCK):
+        stop = min(start + _BLOCK, len(lon))
+        for i in range(start, stop):
+            x = np.rint(lon[i] * STEPS_PER_DEGREE) - origin_x
+            y = np.rint(lat[i] * STEPS_PER_DEGREE) - origin_y
+            within = (x >= 0.0) & (x < width) & (y >= 0.0) & (y < height)
+            column = np.uint64(np.int64(x if within else 0.0)) >> shift_x
+            row = np.uint64(np.int64(y if within else 0.0)) >> shift_y
+            owner[i] = entries[row * columns + column] if within else np.int32(-1)
+        count = 0
+        for i in range(start, stop):
+            waiting[count] = i
+            count += owner[i] < -1
+        for k in range(count):
+            i = waiting[k]
+            x_steps = np.int64(np.rint(lon[i] * STEPS_PER_DEGREE) - origin_x)
+            y_steps = np.int64(np.rint(lat[i] * STEPS_PER_DEGREE) - origin_y)
+            owner[i] = _settle(x_steps, y_steps, owner[i], extent, entries, leaves, records, closed)
+
+
+@compiled
+def _leaf_of(x, y, entry, extent, entries):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Follow an entry below −1 down to an owner (≥ −1) or to a leaf's entry."""
+    shift_x, shift_y = extent[4], extent[5]
+    while entry < -1 and (entry & 1) == 1:
+        shift_x -= FAN_BITS
+        shift_y -= FAN_BITS
+        place = ((y >> shift_y) & (FAN - 1)) * FAN + ((x >> shift_x) & (FAN - 1))
+        block = np.int64((-2 - entry) >> 1)
+        entry = entries[np.uint64(extent[7] + block * (FAN * FAN) + place)]
+    return entry
+
+
+@compiled
+def _settle(x, y, entry, extent, entries, leaves, records, closed):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    entry = _leaf_of(x, y, entry, extent, entries)
+    if entry >= -1:
+        return entry
+    leaf = np.uint64((-2 - entry) >> 1)
+    first, last = leaves[leaf, 0], leaves[leaf + np.uint64(1), 0]
+    owner = leaves[leaf, 1]
+    touched = False
+    for r in range(np.uint64(first), np.uint64(last)):
+        side = np.int64(records[r, 3]) * (x - records[r, 0]) - np.int64(records[r, 2]) * (y - records[r, 1])
+        counts = (y >= records[r, 4]) & (y < records[r, 5]) & (side >= 0)
+        owner += (records[r, 7] - records[r, 6]) if counts else 0
+        touched |= side == 0
+    if owner == -1 and touched and closed:
+        return np.int32(_first_met(x, y, first, last, records))
+    return np.int32(owner)
+
+
+@compiled
+def _first_met(x, y, first, last, records):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Name the first polygon met turning anticlockwise from due east about a point on the outer border."""
+    owner = -1
+    best_lower, best_x, best_y = False, np.int64(0), np.int64(0)
+    for r in range(first, last):
+        dx, dy = np.int64(records[r, 2]), np.int64(records[r, 3])
+        px, py = x - records[r, 0], y - records[r, 1]
+        if dy * px - dx * py != 0 or px < min(dx, 0) or px > max(dx, 0) or py < 0 or py > dy:
+            continue
+        for end in range(2):
+            beyond = records[r, 6] if end == 0 else records[r, 7]
+            to_x, to_y = (dx - px, dy - py) if end == 0 else (-px, -py)
+            if beyond == 0 or (to_x == 0 and to_y == 0):
+                continue
+            lower = to_y < 0 or (to_y == 0 and to_x < 0)
+            if owner >= 0:
+                if lower and not best_lower:
+                    continue
+                turn = _turn(to_x, to_y, best_x, best_y)
+                if lower == best_lower and (turn < 0 or (turn == 0 and beyond - 1 >= owner)):
+                    continue
+            best_lower, best_x, best_y, owner = lower, to_x, to_y, beyond - 1
+    return owner
+
+
+@compiled
+def _turn(ax, ay, bx, by):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Give the sign of ax·by − ay·bx, exactly, for whole numbers below 2**44.
+
+    One factor of each product is split in two, so that nothing passes 2**63.
+    """
+    high = (ax >> _SPLIT_BITS) * by - (ay >> _SPLIT_BITS) * bx
+    low = (ax & _SPLIT_MASK) * by - (ay & _SPLIT_MASK) * bx
+    high += low >> _SPLIT_BITS
+    low &= _SPLIT_MASK
+    if high != 0:
+        return 1 if high > 0 else -1
+    return 1 if low > 0 else 0
