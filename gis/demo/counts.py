@@ -21,8 +21,10 @@ def share_out(
         What the parts shall add up to.
     weights
         Relative size of each part, positive, shape (n,).
-    least, most
-        Bounds of each part, shape (n,) or one for all; ``most`` of None is no bound.
+    least
+        Lower bound of each part, shape (n,) or one for all.
+    most
+        Upper bound of each part, shape (n,) or one for all; None is no bound.
 
     Returns
     -------

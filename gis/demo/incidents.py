@@ -96,8 +96,12 @@ def make_incidents(
 
     Parameters
     ----------
-    grids, buildings, streets
-        Frames of one place.
+    grids
+        Frame of one place's grids.
+    buildings
+        Frame of its buildings.
+    streets
+        Frame of its streets.
     until
         The last day.
     rng
@@ -151,7 +155,7 @@ def _positions(
     """Choose where: longitudes and latitudes, and which of them must not be moved by a datum's rounding."""
     per_degree = np.array([float(part) for part in metres_per_degree(shapely.bounds(shapes)[:, 1].mean())])
     inner = _shared_vertices(shapes)
-    edge = inner[rng.choice(len(inner), _EDGE, replace=False)]
+    edge = inner[rng.choice(len(inner), _EDGE, replace=len(inner) < _EDGE)]
     near = inner[rng.choice(len(inner), _NEAR_EDGE)] + rng.normal(0, 6, (_NEAR_EDGE, 2)) / per_degree
     whole = shapely.coverage_union_all(shapes)
     ring = shapely.get_coordinates(whole)
@@ -181,10 +185,10 @@ def _positions(
 
 
 def _shared_vertices(shapes: NDArray[np.object_]) -> Floats:
-    """Give the vertices that two or more grids share, each once."""
+    """Give the vertices that two or more grids share, each once; of a lone grid all of its own."""
     each = [np.unique(to_lattice(shapely.get_coordinates(shape)), axis=0) for shape in shapes]
     vertices, times = np.unique(np.vstack(each), axis=0, return_counts=True)
-    return to_degrees(vertices[times > 1])
+    return to_degrees(vertices[times > 1] if len(shapes) > 1 else vertices)
 
 
 def _sure_owners(shapes: NDArray[np.object_], codes: NDArray[np.object_], lonlat: Floats) -> list[str | None]:

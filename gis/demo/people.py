@@ -42,8 +42,10 @@ def make_staff(
 
     Parameters
     ----------
-    grids, divisions
-        Frames of docs/architecture.md.
+    grids
+        Frame of all grids, of every type.
+    divisions
+        Frame of all divisions.
     area
         Trunk prefix and area code of the telephone numbers.
     since

@@ -22,15 +22,15 @@ Point = tuple[float, float]
 
 NODES: dict[str, Point] = {
     # West, north and south arterials; the river closes the quarter in the east.
-    "sw": (0, 0), "w1": (-8, 230), "w2": (0, 470), "w3": (14, 686), "nw": (10, 895),
+    "sw": (4, 0), "w1": (-20, 230), "w2": (0, 470), "w3": (14, 686), "nw": (10, 895),
     "na": (161, 901), "n1": (290, 906), "n2": (560, 895), "n3": (830, 880), "ne": (1106, 890),
-    "s1": (250, -8), "s2": (560, 0), "s3": (850, 14), "se": (1090, 6),
+    "s1": (250, -8), "s2": (549, 2), "s3": (850, 14), "se": (1090, 6),
     "r1": (1122, 262), "re": (1102, 470), "r2": (1136, 650),
     # The two arterials that cross in the middle.
     "ha": (112, 474), "hb": (250, 479), "h1": (290, 480), "h2": (574, 470), "h3": (836, 456),
-    "m1": (563, 236), "m3": (580, 632), "m4": (578, 692),
+    "m1": (562, 236), "m3": (580, 632), "m4": (578, 692),
     # Where lanes meet.
-    "ac": (161, 687), "a1": (298, 688), "b1": (844, 641), "c1": (256, 232), "ba": (118, 231),
+    "ac": (161, 687), "a1": (298, 688), "b1": (844, 641), "c1": (256, 232), "ba": (118, 229),
     "d1": (844, 238),
 }  # fmt: skip
 
@@ -71,28 +71,28 @@ STREETS: tuple[Street, ...] = (
         BarrierClass.RIVER,
         ("se", (1112, 92), (1132, 180), "r1", (1103, 362), "re", (1118, 560), "r2", (1132, 752), "ne"),
     ),
-    Street("嘉园西巷", BarrierClass.LANE, ("w3", "ac", "a1")),
-    Street("学府巷", BarrierClass.LANE, ("n1", "a1", "h1")),
-    Street("花苑巷", BarrierClass.LANE, ("a1", "m4")),
-    Street("康宁巷", BarrierClass.LANE, ("m3", "b1")),
-    Street("河畔巷", BarrierClass.LANE, ("n3", "b1", "h3")),
-    Street("河畔一弄", BarrierClass.LANE, ("b1", "r2")),
-    Street("平安巷", BarrierClass.LANE, ("s1", "c1", "hb")),
-    Street("福安巷", BarrierClass.LANE, ("w1", "ba", "c1")),
-    Street("集市巷", BarrierClass.LANE, ("c1", "m1")),
-    Street("佳苑中巷", BarrierClass.LANE, ("m1", "d1")),
-    Street("体育巷", BarrierClass.LANE, ("d1", "r1")),
-    Street("佳苑东巷", BarrierClass.LANE, ("s3", "d1", "h3")),
-    Street("平房中巷", BarrierClass.LANE, ("ba", "ha")),
+    Street("示例嘉园西巷", BarrierClass.LANE, ("w3", "ac", "a1")),
+    Street("示例学府巷", BarrierClass.LANE, ("n1", "a1", "h1")),
+    Street("示例花苑巷", BarrierClass.LANE, ("a1", "m4")),
+    Street("示例康宁巷", BarrierClass.LANE, ("m3", "b1")),
+    Street("示例河畔巷", BarrierClass.LANE, ("n3", "b1", "h3")),
+    Street("示例河畔一弄", BarrierClass.LANE, ("b1", "r2")),
+    Street("示例平安巷", BarrierClass.LANE, ("s1", "c1", "hb")),
+    Street("示例福安巷", BarrierClass.LANE, ("w1", "ba", "c1")),
+    Street("示例集市巷", BarrierClass.LANE, ("c1", "m1")),
+    Street("示例佳苑中巷", BarrierClass.LANE, ("m1", "d1")),
+    Street("示例体育巷", BarrierClass.LANE, ("d1", "r1")),
+    Street("示例佳苑东巷", BarrierClass.LANE, ("s3", "d1", "h3")),
+    Street("示例平房中巷", BarrierClass.LANE, ("ba", "ha")),
     Street("", None, ("ac", "na")),
 )
 
 HUTONGS: tuple[tuple[str, float], ...] = (
-    ("平房一巷", 281.6),
-    ("平房二巷", 315.6),
-    ("平房三巷", 349.6),
-    ("平房四巷", 383.6),
-    ("平房五巷", 417.6),
+    ("示例平房一巷", 281.6),
+    ("示例平房二巷", 315.6),
+    ("示例平房三巷", 349.6),
+    ("示例平房四巷", 383.6),
+    ("示例平房五巷", 417.6),
 )
 """Dead-end lanes of the bungalow area: name and v; they cross its middle lane."""
 HUTONG_ENDS = (12.0, 206.0)
@@ -119,18 +119,18 @@ class GridPlan:
 
 
 GRIDS: tuple[GridPlan, ...] = (
-    GridPlan("嘉园北网格", "yellow", ((80, 800), (220, 800)), micro=True),
-    GridPlan("花苑网格", "orange", ((430, 800),)),
-    GridPlan("新村网格", "green", ((700, 780), (700, 560))),
-    GridPlan("河畔北网格", "blue", ((1000, 780),)),
-    GridPlan("嘉园南网格", "yellow", ((150, 580),)),
-    GridPlan("学府网格", "red", ((430, 580),)),
-    GridPlan("河畔南网格", "blue", ((1000, 550),)),
-    GridPlan("平房网格", "red", ((60, 350), (190, 350)), micro=True),
-    GridPlan("中心网格", "red", ((410, 350), (410, 120))),
-    GridPlan("佳苑北网格", "green", ((700, 350), (1000, 350))),
-    GridPlan("北苑网格", "orange", ((120, 120),)),
-    GridPlan("佳苑南网格", "green", ((700, 120), (1000, 120))),
+    GridPlan("示例嘉园北网格", "yellow", ((80, 800), (220, 800)), micro=True),
+    GridPlan("示例花苑网格", "orange", ((430, 800),)),
+    GridPlan("示例新村网格", "green", ((700, 780), (700, 560))),
+    GridPlan("示例河畔北网格", "blue", ((1000, 780),)),
+    GridPlan("示例嘉园南网格", "yellow", ((150, 580),)),
+    GridPlan("示例学府网格", "red", ((430, 580),)),
+    GridPlan("示例河畔南网格", "blue", ((1000, 550),)),
+    GridPlan("示例平房网格", "red", ((60, 350), (190, 350)), micro=True),
+    GridPlan("示例中心网格", "red", ((410, 350), (410, 120))),
+    GridPlan("示例佳苑北网格", "green", ((700, 350), (1000, 350))),
+    GridPlan("示例北苑网格", "orange", ((120, 120),)),
+    GridPlan("示例佳苑南网格", "green", ((700, 120), (1000, 120))),
 )
 """In the order of their serials: west to east, north to south."""
 
@@ -157,8 +157,6 @@ class Lot:
         Whether a firm manages it.
     aliases
         What else people call it.
-    street
-        Street of its postal address.
     """
 
     key: str
@@ -170,7 +168,6 @@ class Lot:
     exclusive: str = ""
     managed: bool = True
     aliases: tuple[str, ...] = ()
-    street: str = ""
 
 
 _L_SHAPE = shapely.difference(shapely.box(18, 40, 242, 220), shapely.box(168, 30, 250, 104))
@@ -179,42 +176,38 @@ _COMPOUND, _STANDALONE, _BUNGALOW = CompoundKind.COMPOUND, CompoundKind.STANDALO
 LOTS: tuple[Lot, ...] = (
     Lot("A", "示例嘉园", shapely.box(42, 494, 288, 884), _COMPOUND, 820,
         ((36, 600), (36, 686), (292, 688), (200, 478)),
-        aliases=("示例嘉园一期", "示例嘉园二期"), street="示例西路"),
+        aliases=("示例嘉园一期", "示例嘉园二期")),
     Lot("B", "示例河畔苑", shapely.box(848, 478, 1050, 866), _COMPOUND, 760,
-        ((842, 560), (842, 641), (842, 760), (1050, 646)), aliases=("河畔花园",), street="河畔巷"),
+        ((842, 560), (842, 641), (842, 760), (1050, 646)), aliases=("示例河畔花园",)),
     Lot("C", "示例佳苑", shapely.box(604, 46, 838, 446), _COMPOUND, 690,
-        ((604, 237), (842, 238), (842, 330), (720, 46)), street="示例中路"),
+        ((604, 237), (842, 238), (842, 330), (720, 46))),
     Lot("D", "示例花苑", shapely.box(304, 700, 528, 884), _COMPOUND, 440,
-        ((420, 690), (296, 790)), street="花苑巷"),
+        ((420, 690), (296, 790))),
     Lot("E", "示例新村", shapely.box(608, 640, 836, 868), _COMPOUND, 420,
-        ((720, 636), (840, 760)), aliases=("纺织新村",), street="康宁巷"),
+        ((720, 636), (840, 760)), aliases=("示例纺织新村",)),
     Lot("F", "示例学府小区", shapely.box(440, 494, 562, 684), _COMPOUND, 325,
-        ((500, 692), (500, 474)), street="花苑巷"),
-    Lot("G", "示例北苑", _L_SHAPE, _COMPOUND, 340, ((110, 228), (248, 160)), managed=False, street="福安巷"),
+        ((500, 692), (500, 474))),
+    Lot("G", "示例北苑", _L_SHAPE, _COMPOUND, 340, ((110, 228), (248, 160)), managed=False),
     Lot("P", "示例平房区", shapely.box(12, 246, 208, 456), _BUNGALOW, 262, managed=False,
-        aliases=("老平房",), street="平安巷"),
-    Lot("S1", "示例独栋一号楼", shapely.box(306, 494, 372, 530), _STANDALONE, 96, street="示例大街"),
-    Lot("S2", "示例独栋二号楼", shapely.box(214, 300, 246, 350), _STANDALONE, 84, managed=False,
-        street="平安巷"),
-    Lot("S3", "示例独栋三号楼", shapely.box(180, 42, 242, 94), _STANDALONE, 72, managed=False,
-        street="平安巷"),
-    Lot("S4", "示例独栋四号楼", shapely.box(412, 156, 470, 218), _STANDALONE, 118, street="集市巷"),
-    Lot("S5", "示例独栋五号楼", shapely.box(482, 156, 544, 218), _STANDALONE, 106, street="集市巷"),
-    Lot("S6", "示例独栋六号楼", shapely.box(272, 14, 346, 78), _STANDALONE, 102, street="示例南街"),
+        aliases=("示例老平房",)),
+    Lot("S1", "示例独栋一号楼", shapely.box(306, 494, 372, 530), _STANDALONE, 96),
+    Lot("S2", "示例独栋二号楼", shapely.box(214, 300, 246, 350), _STANDALONE, 84, managed=False),
+    Lot("S3", "示例独栋三号楼", shapely.box(180, 42, 242, 94), _STANDALONE, 72, managed=False),
+    Lot("S4", "示例独栋四号楼", shapely.box(412, 156, 470, 218), _STANDALONE, 118),
+    Lot("S5", "示例独栋五号楼", shapely.box(482, 156, 544, 218), _STANDALONE, 106),
+    Lot("S6", "示例独栋六号楼", shapely.box(272, 14, 346, 78), _STANDALONE, 102),
     Lot("school", "示例实验学校", shapely.box(306, 540, 430, 684), gates=((296, 610), (420, 692)),
-        exclusive="示例学校专属网格", street="学府巷"),
+        exclusive="示例学校专属网格"),
     Lot("hospital", "示例医院", shapely.box(596, 478, 828, 628), gates=((700, 474), (590, 560)),
-        exclusive="示例医院专属网格", street="示例大街"),
-    Lot("market", "示例便民市场", shapely.box(270, 112, 402, 226), exclusive="示例市场专属网格",
-        street="集市巷"),
+        exclusive="示例医院专属网格"),
+    Lot("market", "示例便民市场", shapely.box(270, 112, 402, 226), exclusive="示例市场专属网格"),
     Lot("office", "示例机关大院", shapely.box(272, 246, 404, 460), gates=((262, 350),),
-        exclusive="示例机关专属网格", street="平安巷"),
-    Lot("park", "示例滨河公园", shapely.box(1062, 484, 1150, 872), exclusive="示例公园专属网格",
-        street="河畔巷"),
+        exclusive="示例机关专属网格"),
+    Lot("park", "示例滨河公园", shapely.box(1062, 484, 1150, 872), exclusive="示例公园专属网格"),
 )  # fmt: skip
 
 _CLEAR = {BarrierClass.ARTERIAL: 15.0, BarrierClass.LANE: 6.5, BarrierClass.RIVER: 14.0}
-_WITHIN = ("嘉园西巷", "河畔一弄", "佳苑中巷", "平房中巷")
+_WITHIN = ("示例嘉园西巷", "示例河畔一弄", "示例佳苑中巷", "示例平房中巷")
 """Lanes inside a compound: it is not cut back along them."""
 
 

@@ -13,8 +13,10 @@ def block(width: float, depth: float) -> Floats:
 
     Parameters
     ----------
-    width, depth
-        East–west and north–south, metres.
+    width
+        East–west, metres.
+    depth
+        North–south, metres.
 
     Returns
     -------
@@ -32,8 +34,10 @@ def slab(units: int, unit_width: float = 15.0, depth: float = 11.5) -> Floats:
     ----------
     units
         How many stairwells.
-    unit_width, depth
-        Metres; the stairwells come on top of the depth.
+    unit_width
+        Width of one unit, metres.
+    depth
+        Metres; the stairwells come on top of it.
 
     Returns
     -------
@@ -87,8 +91,10 @@ def wings(width: float, depth: float, wing: float, arms: str = "U") -> Floats:
 
     Parameters
     ----------
-    width, depth
-        Of the whole, metres.
+    width
+        Of the whole, east–west, metres.
+    depth
+        Of the whole, north–south, metres.
     wing
         Depth of each wing, metres.
     arms
