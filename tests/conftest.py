@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,28 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture(scope="module")
+def cluster_folder() -> Iterator[Path]:
+    """A folder that the account of a private cluster can reach.
+
+    Not one of pytest's own: it takes the rights of others away from its root whenever it starts.
+    """
+    with open_folder() as folder:
+        yield folder
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="wangge-test-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def cluster_url() -> Iterator[str]:
     """The URL of a private cluster that lives as long as the test run (one for each xdist worker)."""
-    folder = tmp_path_factory.mktemp("cluster")
-    for parent in (folder, *folder.parents):
-        if parent.owner() == folder.owner() and os.getuid() == 0 and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o011)  # the account that runs it must get through
-    with Cluster(folder / "pg", durable=False).running() as url:
+    with open_folder() as folder, Cluster(folder / "pg", durable=False).running() as url:
         template = connect(url)
         check_server(template)
         upgrade(template)

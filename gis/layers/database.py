@@ -133,7 +133,8 @@ def connect(url: str) -> Database:
         max_overflow=20,
         pool_pre_ping=True,
         pool_timeout=10,
-        connect_args={"connect_timeout": 5, "options": "-c timezone=Asia/Shanghai"},
+        # An account named like our schema would otherwise find it before public, by PostgreSQL's "$user".
+        connect_args={"connect_timeout": 5, "options": "-c timezone=Asia/Shanghai -c search_path=public"},
     )
     return Database(engine, url)
 
@@ -166,7 +167,7 @@ def check_server(database: Database) -> None:
         for name in EXTENSIONS:
             there = connection.execute(text("SELECT 1 FROM pg_extension WHERE extname = :n"), {"n": name})
             if there.first() is None:
-                connection.execute(text(f"CREATE EXTENSION {name}"))
+                connection.execute(text(f"CREATE EXTENSION {name} SCHEMA public"))
         version = str(connection.execute(text("SELECT postgis_lib_version()")).scalar_one())
     if tuple(int(part) for part in version.split(".")[:2]) < POSTGIS_NEEDED:
         raise UnavailableError(
