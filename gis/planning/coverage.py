@@ -1,10 +1,10 @@
 """Where grids overlap, leave land to nobody, or reach out of their community: exact to the lattice.
 
 Borders are compared as whole lattice steps. Where a vertex of one border was rounded onto the lattice
-beside a neighbour's straight edge, the two are apart by less than half a step: rounding made that, not a
-planner. Such an edge is led through that vertex first (the hot-pixel rule of snap rounding: Hobby 1999),
-all edges at once, so that no edge drifts; what is left over is a fault however thin it is. No area or
-width is forgiven.
+beside a neighbour's straight edge, whose ends were rounded too, the two are apart by less than a step along
+either axis: rounding made that, not a planner. Such an edge is led through that vertex first (the hot-pixel
+rule of snap rounding, Hobby 1999, with pixels twice as wide because both were rounded), all edges at once,
+so that no edge drifts. What is left over is a fault however thin it is: a strip of one step (1 mm) is found.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from gis.planning.measure import Bools, Floats, Geometries, Ints, border_segment
 _ROUNDING_WIDTH = 1e-4
 """Steps (0.1 µm): thinner pieces come of the overlay's floating point; real ones are far wider."""
 
-_HALF_PIXEL_DIAGONAL = 0.7072
+_REACH = 1.4143
+"""Steps: half the diagonal of the square that two roundings can move a vertex within."""
 
 _CONTACT_GRID = 1e-3
 """Steps: where an overlay put a node into a border, its rounding must not break the contact there."""
@@ -94,8 +95,9 @@ def build_mosaic(polygons: Geometries) -> Mosaic:
     Mosaic
         In the same order.
     """
-    box = shapely.total_bounds(polygons)
-    low = box[:2] if np.isfinite(box).all() else np.zeros(2)
+    if not len(polygons):
+        return Mosaic(np.zeros(0, dtype=object), np.zeros(2), 0)
+    low = shapely.total_bounds(polygons)[:2]
     origin = np.rint(low * STEPS_PER_DEGREE)
     local: Geometries = shapely.transform(
         shapely.force_2d(polygons), lambda xy: np.rint(xy * STEPS_PER_DEGREE) - origin
@@ -117,7 +119,7 @@ def _lead_through(local: Geometries) -> tuple[Geometries, int]:
     lines = shapely.linestrings(ends.astype(np.float64).reshape(-1, 2, 2))
     vertices = np.unique(ends.reshape(-1, 2), axis=0)
     point, line = shapely.STRtree(lines).query(
-        shapely.points(vertices.astype(np.float64)), predicate="dwithin", distance=_HALF_PIXEL_DIAGONAL
+        shapely.points(vertices.astype(np.float64)), predicate="dwithin", distance=_REACH
     )
     hit = _passes_pixel(ends[line], vertices[point])
     if not hit.any():
@@ -127,13 +129,13 @@ def _lead_through(local: Geometries) -> tuple[Geometries, int]:
 
 
 def _passes_pixel(ends: Ints, vertex: Ints) -> Bools:
-    """Tell whether each edge passes through the unit square round a vertex that is not its own end."""
+    """Tell whether each edge passes within a step, along either axis, of a vertex that is not its own end."""
     a, b = ends[:, :2], ends[:, 2:]
     d, v = b - a, vertex - a
     own = (v == 0).all(axis=1) | (vertex == b).all(axis=1)
     boxed = ((vertex >= np.minimum(a, b)) & (vertex <= np.maximum(a, b))).all(axis=1)
     cross = d[:, 0] * v[:, 1] - d[:, 1] * v[:, 0]
-    hit: Bools = ~own & boxed & (2 * np.abs(cross) <= np.abs(d).sum(axis=1))
+    hit: Bools = ~own & boxed & (np.abs(cross) < np.abs(d).sum(axis=1))
     return hit
 
 

@@ -106,8 +106,8 @@ def read_grids(frame: gpd.GeoDataFrame) -> tuple[GridRows, list[Violation]]:
             )
     shapes = lonlat(frame, where="grids")
     found: list[Violation] = []
-    bare = shapely.is_missing(shapes) | shapely.is_empty(shapes) | ~(shapely.area(shapes) > 0)
-    found += [Violation("geometry_missing", ERROR, (codes[row],)) for row in np.flatnonzero(bare)]
+    # A figure of eight may have an area of nothing: only its dimension tells that it is a polygon.
+    bare = shapely.is_missing(shapes) | shapely.is_empty(shapes) | (shapely.get_dimensions(shapes) < 2)
     shapes = shapes.copy()
     shapes[~bare] = snap(shapes[~bare])
     broken = np.flatnonzero(~bare & ~shapely.is_valid(shapes))
@@ -116,8 +116,9 @@ def read_grids(frame: gpd.GeoDataFrame) -> tuple[GridRows, list[Violation]]:
         reason = str(shapely.is_valid_reason(shapes[row])).split("[", maxsplit=1)[0]
         found.append(Violation("geometry_invalid", ERROR, (codes[row],), {"reason": reason}, geometry=whole))
         shapes[row] = shapely.union_all([part for part in shapely.get_parts(whole) if part.area > 0])
-    gone = ~bare & shapely.is_empty(shapes)
-    return GridRows(codes, types, shapes, np.flatnonzero(~bare & ~gone), frame), found
+    bare |= shapely.is_empty(shapes)
+    found += [Violation("geometry_missing", ERROR, (codes[row],)) for row in np.flatnonzero(bare)]
+    return GridRows(codes, types, shapes, np.flatnonzero(~bare), frame), found
 
 
 def _sound(frame: gpd.GeoDataFrame | None, where: str) -> tuple[Geometries, Ints]:
@@ -125,7 +126,7 @@ def _sound(frame: gpd.GeoDataFrame | None, where: str) -> tuple[Geometries, Ints
     if frame is None:
         return np.zeros(0, dtype=object), np.zeros(0, dtype=np.int64)
     shapes = lonlat(frame, where=where)
-    rows = np.flatnonzero(shapely.area(shapes) > 0)
+    rows = np.flatnonzero(shapely.get_dimensions(shapes) == 2)
     snapped = snap(shapes[rows])
     invalid = ~shapely.is_valid(snapped)
     snapped[invalid] = shapely.buffer(snapped[invalid], 0)
@@ -218,14 +219,14 @@ class LandRules:
         return rows, self.mosaic.polygons[np.searchsorted(self.read.sound, rows)]
 
     def _violation(
-        self, rule: str, severity: Severity, subjects: tuple[str, ...], local: Any, **values: Any
+        self, rule: str, severity: Severity, subjects: tuple[str, ...], local: Any, **facts: Any
     ) -> Violation:
         where = self.mosaic.to_degrees(np.array([local], dtype=object))
         return Violation(
             rule,
             severity,
             subjects,
-            values,
+            facts,
             geometry=where[0],
             area_m2=float(self.metres.area_m2(where)[0]),
             length_m=float(self.metres.length_m(where)[0]) / 2,

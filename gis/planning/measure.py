@@ -108,7 +108,7 @@ class Metres:
             The system; the one for 0° E 0° N where nothing has an extent.
         """
         for layer in layers:
-            box = shapely.total_bounds(layer)
+            box = shapely.total_bounds(layer) if len(layer) else np.full(4, np.nan)
             if np.isfinite(box).all():
                 return cls(metric_epsg(float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2))
         return cls(metric_epsg(0.0, 0.0))

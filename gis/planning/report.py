@@ -43,7 +43,7 @@ class Violation:
         Error or warning.
     subjects
         Codes of the grids (or, for a building or compound, its code first and then the grids).
-    values
+    facts
         What the words' braces stand for.
     geometry
         Where, in degrees (EPSG:4490), or ``None``.
@@ -56,7 +56,7 @@ class Violation:
     rule: str
     severity: Severity
     subjects: tuple[str, ...]
-    values: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     geometry: shapely.Geometry | None = None
     area_m2: float | None = None
     length_m: float | None = None
@@ -80,7 +80,7 @@ class Violation:
         return text(
             f"planning.rule.{self.rule}",
             language,
-            **{"subjects": subjects, "area": area, "length": length, **self.values},
+            **{"subjects": subjects, "area": area, "length": length, **self.facts},
         )
 
     @property
@@ -101,7 +101,7 @@ class Violation:
             "rule": self.rule,
             "severity": str(self.severity),
             "subjects": list(self.subjects),
-            "values": {key: _plain(value) for key, value in self.values.items()},
+            "facts": {key: _plain(value) for key, value in self.facts.items()},
             "words": {"zh": self.words("zh"), "en": self.words("en")},
             "area_m2": _plain(self.area_m2),
             "length_m": _plain(self.length_m),
