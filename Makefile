@@ -42,7 +42,7 @@ check: $(BIN)/.installed-dev  ## style, types, floors and docstrings
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pydoclint gis maps
+	$(BIN)/numpydoc lint $$(git ls-files "gis/*.py" "maps/*.py")
 
 test: system-test $(BIN)/.installed-dev $(VENDOR) check  ## the whole suite, on a real PostGIS and a real Chromium
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered

@@ -119,7 +119,17 @@ class TooLargeError(WanggeError):
 
 
 class TooManyError(WanggeError):
-    """More requests than this client may make for now."""
+    """More requests than this client may make for now.
+
+    Parameters
+    ----------
+    message
+        What was wrong.
+    retry_after_s
+        Seconds after which to try again.
+    **more
+        As for :class:`WanggeError`.
+    """
 
     code = "too_many"
     status = 429
@@ -130,7 +140,17 @@ class TooManyError(WanggeError):
 
 
 class UnavailableError(WanggeError):
-    """The database, or another part that this act needs, does not answer now."""
+    """The database, or another part that this act needs, does not answer now.
+
+    Parameters
+    ----------
+    message
+        What was wrong.
+    retry_after_s
+        Seconds after which to try again.
+    **more
+        As for :class:`WanggeError`.
+    """
 
     code = "unavailable"
     status = 503
