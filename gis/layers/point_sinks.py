@@ -1,0 +1,228 @@
+"""Write points out again with columns added: rows that were read from a CSV file go back letter by letter."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyogrio
+import shapely
+
+from gis.crs import CGCS2000
+from gis.errors import InputError
+from gis.layers.csv_text import Dialect, Record, records
+from gis.layers.point_stream import FORMATS, PointBatch, PointFile
+
+_QUOTED = '"\r\n'
+_DECIMALS = 3
+
+
+class PointSink:
+    """A file of points in the making; it takes its name only when all of it is written.
+
+    Use it as a context: leaving it by an error leaves no file behind.
+
+    Parameters
+    ----------
+    path
+        Where to; the suffix tells the format.
+    source
+        The file that the rows come from.
+    added
+        The columns to add: name → ``text`` or ``number``.
+    """
+
+    def __init__(self, path: Path, source: PointFile, added: Mapping[str, str]) -> None:
+        form = FORMATS.get(path.suffix.lower())
+        if form is None:
+            raise InputError(
+                f"{path.suffix or 'a name without a suffix'} is no format that is written here",
+                where=path.name,
+                mend="use .csv, .parquet or .gpkg",
+            )
+        if not path.parent.is_dir():
+            raise InputError("there is no such folder", where=str(path.parent), mend="make it first")
+        if path.exists() and path.samefile(source.path):
+            raise InputError("the output is the input itself", where=str(path), mend="give it another name")
+        self.path = path
+        self.source = source
+        self.added = dict(added)
+        self._draft = path.with_name(f".{path.stem}.part{path.suffix}")
+        self._write = {"csv": self._write_csv, "parquet": self._write_parquet, "gpkg": self._write_gpkg}[form]
+        self._open: Any = None
+
+    def __enter__(self) -> Self:
+        self._draft.unlink(missing_ok=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._open is not None:
+            self._open.close()
+        if kind is None and self._draft.exists():
+            self._draft.replace(self.path)
+        self._draft.unlink(missing_ok=True)
+
+    def write(self, batch: PointBatch, answers: Mapping[str, Any]) -> None:
+        """Write a batch with its added cells.
+
+        Parameters
+        ----------
+        batch
+            As read.
+        answers
+            Added column → n values; None and NaN are null.
+
+        Raises
+        ------
+        InputError
+            If the disk does not take it.
+        """
+        try:
+            self._write(batch, answers)
+        except OSError as cause:
+            raise InputError(
+                "the file cannot be written", where=str(self.path), mend="check the folder and the space left"
+            ) from cause
+
+    def finish_empty(self) -> None:
+        """Write the head of a file that has no rows."""
+        none: dict[str, list[Any]] = {name: [] for name in self.added}
+        if self._open is None and not self._draft.exists():
+            rows: Any = (
+                []
+                if self.source.form == "csv"
+                else pa.table({n: pa.array([], pa.string()) for n in self.source.columns})
+            )
+            self.write(PointBatch(np.empty(0), np.empty(0), {}, rows, 1.0), none)
+
+    def _write_csv(self, batch: PointBatch, answers: Mapping[str, Any]) -> None:
+        dialect = self.source.dialect or Dialect("utf-8", bom=True, delimiter=",", guessed=False)
+        delimiter = dialect.delimiter
+        if self._open is None:
+            self._open = self._draft.open("w", encoding=dialect.codec, newline="")
+            head, self._line_end = self._csv_head(dialect)
+            self._open.write(
+                delimiter.join([head, *(_quoted(n, delimiter) for n in self.added)]) + self._line_end
+            )
+        tails = [_csv_cells(answers[name], kind, delimiter) for name, kind in self.added.items()]
+        if isinstance(batch.rows, list):
+            width = len(self.source.columns)
+            bodies = [_csv_body(record, width, delimiter) for record in batch.rows]
+            ends = [record.line_end or self._line_end for record in batch.rows]
+        else:
+            bodies = _csv_bodies(batch.rows, self.source.columns, delimiter)
+            ends = [self._line_end] * len(bodies)
+        self._open.write(
+            "".join(delimiter.join(cells) + end for *cells, end in zip(bodies, *tails, ends, strict=True))
+        )
+
+    def _csv_head(self, dialect: Dialect) -> tuple[str, str]:
+        if self.source.form == "csv":
+            with self.source.path.open(encoding=dialect.codec, newline="") as file:
+                header = next(records(file, dialect.delimiter))
+            return header.raw, header.line_end or "\n"
+        return dialect.delimiter.join(
+            _quoted(name, dialect.delimiter) for name in self.source.columns
+        ), "\r\n"
+
+    def _table(self, batch: PointBatch, answers: Mapping[str, Any]) -> pa.Table:
+        table = _as_table(batch.rows, self.source.columns)
+        for name, kind in self.added.items():
+            if kind == "number":
+                values = pa.array(np.asarray(answers[name], dtype=np.float64), from_pandas=True)
+            else:
+                values = pa.array(list(answers[name]), pa.string())
+            table = table.append_column(name, values)
+        return table
+
+    def _write_parquet(self, batch: PointBatch, answers: Mapping[str, Any]) -> None:
+        table = self._table(batch, answers)
+        if self._open is None:
+            self._open = pq.ParquetWriter(self._draft, table.schema)
+        self._open.write_table(table.cast(self._open.schema))
+
+    def _write_gpkg(self, batch: PointBatch, answers: Mapping[str, Any]) -> None:
+        table = self._table(batch, answers)
+        datum = self.source.datum
+        name = self.source.geometry_name
+        if self.source.coordinates is not None or name is None:
+            points = shapely.points(np.nan_to_num(batch.lon), np.nan_to_num(batch.lat))
+            points[np.isnan(batch.lon)] = None
+            name, datum = "geom", CGCS2000
+            table = table.append_column(name, pa.array(shapely.to_wkb(points).tolist(), pa.binary()))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pyogrio.raw.write_arrow(
+                table.replace_schema_metadata(),
+                self._draft,
+                layer=self.path.stem,
+                driver="GPKG",
+                geometry_name=name,
+                geometry_type="Point",
+                crs=f"EPSG:{datum.epsg}" if datum.epsg is not None else None,
+                append=self._draft.exists(),
+            )
+
+
+def _as_table(rows: list[Record] | pa.Table, columns: Sequence[str]) -> pa.Table:
+    if not isinstance(rows, list):
+        return rows
+    width = len(columns)
+    cells = [_fitted(record, width) for record in rows]
+    arrays = [pa.array([row[at] for row in cells], pa.string()) for at in range(width)]
+    return pa.table(dict(zip(_distinct(columns), arrays, strict=True)))
+
+
+def _distinct(columns: Sequence[str]) -> list[str]:
+    return [
+        name if name not in columns[:place] else f"{name}_{place + 1}" for place, name in enumerate(columns)
+    ]
+
+
+def _fitted(record: Record, width: int) -> list[str]:
+    """Give a record as many cells as the header has, without losing any."""
+    cells = record.cells if record.cells is not None else [record.raw]
+    if len(cells) <= width:
+        return [*cells, *[""] * (width - len(cells))]
+    return [*cells[: width - 1], ",".join(cells[width - 1 :])]
+
+
+def _csv_body(record: Record, width: int, delimiter: str) -> str:
+    cells = record.cells
+    if cells is not None and len(cells) == width:
+        return record.raw
+    if cells is not None and len(cells) < width:
+        return record.raw + delimiter * (width - len(cells))
+    return delimiter.join(_quoted(cell, delimiter) for cell in _fitted(record, width))
+
+
+def _csv_bodies(table: pa.Table, columns: Sequence[str], delimiter: str) -> list[str]:
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\0")
+    writer.writerows(zip(*(table.column(name).to_pylist() for name in columns), strict=True))
+    return out.getvalue().split("\0")[:-1]
+
+
+def _csv_cells(values: Sequence[Any], kind: str, delimiter: str) -> list[str]:
+    if kind == "number":
+        return ["" if value != value else f"{value:.{_DECIMALS}f}" for value in values]  # noqa: PLR0124 - NaN
+    return ["" if value is None else _quoted(value, delimiter) for value in values]
+
+
+def _quoted(text: str, delimiter: str) -> str:
+    if delimiter in text or any(letter in text for letter in _QUOTED):
+        return '"' + text.replace('"', '""') + '"'
+    return text
