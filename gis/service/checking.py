@@ -1,0 +1,148 @@
+"""Check a division: a published community's, or one that lies in files."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+from sqlalchemy import Connection
+
+from gis.layers.editions import EditionStamp
+from gis.layers.files import read_layer
+from gis.layers.report import ImportReport
+from gis.planning.report import CheckReport
+from gis.planning.rules import check_division
+from gis.service.community_frames import read_community
+from gis.settings import Settings
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A division and what was found.
+
+    Attributes
+    ----------
+    title
+        What was checked, for people.
+    grids
+        The frame ``grids`` that was checked.
+    report
+        What was found.
+    edition
+        The edition that it is, where it is a published one.
+    read
+        The reports on the files that were read, where it lies in files.
+    """
+
+    title: str
+    grids: gpd.GeoDataFrame
+    report: CheckReport
+    edition: EditionStamp | None = None
+    read: tuple[ImportReport, ...] = ()
+
+
+def check_community(
+    connection: Connection,
+    community_code: str,
+    settings: Settings,
+    *,
+    as_of: dt.datetime | None = None,
+    households_min: int | None = None,
+    households_max: int | None = None,
+) -> Checked:
+    """Check a published community against every rule.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    community_code
+        12 digits.
+    settings
+        The limits and what they count.
+    as_of
+        The time whose edition and staff are checked; now unless given.
+    households_min, households_max
+        Other limits than the settings'.
+
+    Returns
+    -------
+    Checked
+        The division and the report.
+    """
+    place = read_community(connection, community_code, as_of=as_of)
+    report = check_division(
+        place.grids,
+        community=place.community,
+        buildings=place.buildings,
+        compounds=place.compounds,
+        staff=pd.DataFrame(place.staff.drop(columns="geometry")),
+        households_min=settings.households_min if households_min is None else households_min,
+        households_max=settings.households_max if households_max is None else households_max,
+        basis=settings.households_basis,
+        as_of=(as_of or dt.datetime.now(dt.UTC)).date(),
+    )
+    return Checked(f"{place.name} {place.code}", place.grids, report, place.edition)
+
+
+def check_files(
+    grids: Path,
+    *,
+    grid_id: str = "grid_code",
+    units: Path | None = None,
+    households: str = "households",
+    unit_grid: str | None = None,
+    crs: str | None = None,
+    households_min: int = 300,
+    households_max: int = 500,
+) -> Checked:
+    """Check grids that lie in a file, with the households of units that lie in another.
+
+    Parameters
+    ----------
+    grids
+        Polygons, in any format of :mod:`gis.layers.files`.
+    grid_id
+        The column with their codes. Codes in another column than ``grid_code`` are not held to our form.
+    units
+        Polygons or points with households; a unit belongs to the grid that its point on surface lies in.
+    households
+        The units' column of households.
+    unit_grid
+        The units' column with the grid that they belong to, where position is not to decide.
+    crs
+        What both are in; needed where a file does not say.
+    households_min, households_max
+        The limits.
+
+    Returns
+    -------
+    Checked
+        The division and the report; repairs and refused rows are in ``read``.
+    """
+    frame, account = read_layer(
+        grids, crs=crs, fields=_renaming({"grid_code": grid_id}), code_field="grid_code", kind="polygon"
+    )
+    accounts = [account]
+    parts = None
+    if units is not None:
+        renaming = {"households": households} | ({"grid_code": unit_grid} if unit_grid else {})
+        parts, account = read_layer(
+            units, crs=crs, fields=_renaming(renaming), kinds={"households": "integer"}, kind="polygon"
+        )
+        accounts.append(account)
+    report = check_division(
+        gpd.GeoDataFrame(frame),
+        units=None if parts is None else gpd.GeoDataFrame(parts),
+        households_min=households_min,
+        households_max=households_max,
+        own_codes=grid_id == "grid_code",
+    )
+    return Checked(grids.name, gpd.GeoDataFrame(frame), report, read=tuple(accounts))
+
+
+def _renaming(fields: dict[str, str]) -> dict[str, str]:
+    return {ours: theirs for ours, theirs in fields.items() if ours != theirs}

@@ -1,0 +1,112 @@
+"""The frames of one community, as every use case that judges or draws it wants them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import geopandas as gpd
+from sqlalchemy import Connection, or_
+
+from gis.codes import county_of
+from gis.errors import NotFoundError
+from gis.layers.building import Building
+from gis.layers.compound import Compound
+from gis.layers.division import Division
+from gis.layers.editions import EditionStamp, edition_at, read_grids
+from gis.layers.frames import read_frame
+from gis.layers.service_point import ServicePoint
+from gis.layers.staff import Staff
+from gis.layers.street import Street
+
+
+@dataclass(frozen=True)
+class CommunityFrames:
+    """One community with all that lies in it, at one edition.
+
+    Attributes
+    ----------
+    edition
+        The edition that the grids are of.
+    community
+        One row of the frame ``divisions``.
+    grids, compounds, buildings, service_points, streets, staff
+        The frames of docs/architecture.md.
+    """
+
+    edition: EditionStamp
+    community: gpd.GeoDataFrame
+    grids: gpd.GeoDataFrame
+    compounds: gpd.GeoDataFrame
+    buildings: gpd.GeoDataFrame
+    service_points: gpd.GeoDataFrame
+    streets: gpd.GeoDataFrame
+    staff: gpd.GeoDataFrame
+
+    @property
+    def code(self) -> str:
+        """The community's division code."""
+        return str(self.community["division_code"].iloc[0])
+
+    @property
+    def name(self) -> str:
+        """The community's name."""
+        return str(self.community["name"].iloc[0])
+
+
+def read_community(
+    connection: Connection, community_code: str, *, as_of: dt.datetime | None = None, public: bool = False
+) -> CommunityFrames:
+    """Read a community.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    community_code
+        12 digits.
+    as_of
+        The time whose edition and staff are wanted; now unless given. Counts are as they stand now.
+    public
+        Only the service points that residents may see, and only staff with a published number.
+
+    Returns
+    -------
+    CommunityFrames
+        Its frames.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such community, or no edition of its county was in force.
+    """
+    community = read_frame(connection, "divisions", Division.division_code == community_code)
+    if community.empty:
+        raise NotFoundError(
+            f"there is no community {community_code}",
+            where="community",
+            mend="`wangge export divisions` lists those that are there",
+        )
+    edition = edition_at(connection, county_of(community_code), as_of)
+    grids = read_grids(connection, edition, community_code=community_code)
+    day = (as_of or dt.datetime.now(dt.UTC)).date()
+    in_office = (Staff.valid_from <= day, or_(Staff.valid_to.is_(None), Staff.valid_to > day))
+    shown = (ServicePoint.public,) if public else ()
+    published = (Staff.public_phone.is_not(None),) if public else ()
+    theirs = or_(Staff.grid_code.in_(grids["grid_code"].tolist()), Staff.division_code == community_code)
+    return CommunityFrames(
+        edition=edition,
+        community=community,
+        grids=grids,
+        compounds=read_frame(connection, "compounds", Compound.community_code == community_code),
+        buildings=read_frame(connection, "buildings", Building.community_code == community_code),
+        service_points=read_frame(
+            connection, "service_points", ServicePoint.community_code == community_code, *shown
+        ),
+        streets=read_frame(
+            connection,
+            "streets",
+            or_(Street.community_code == community_code, Street.community_code.is_(None)),
+        ),
+        staff=read_frame(connection, "staff", theirs, *in_office, *published),
+    )
