@@ -212,6 +212,7 @@ METRICS: dict[str, Metric] = {
         Metric("border_cost_m", 1, "m", lambda d: float(d.adjacency.cost_m[d.cut].sum())),
         Metric("off_street_m", 1, "m", _off_street),
         Metric("grids_in_parts", 1, "grids", lambda d: int((d.parts > 1).sum())),
+        Metric("grids_apart", 1, "grids", lambda d: int((d.unit_groups > 1).sum())),
         Metric(
             "compounds_cut",
             1,
@@ -225,7 +226,9 @@ METRICS: dict[str, Metric] = {
 
 ``border_m`` counts every border once, the community's own included; ``half_perimeter_m`` is half the sum
 of the grids' perimeters, which counts the community's own border by half. ``border_cost_m`` and
-``off_street_m`` leave the community's own border out: no plan can change it.
+``off_street_m`` leave the community's own border out: no plan can change it. ``grids_in_parts`` looks at the
+land; ``grids_apart`` counts only grids whose units do not hang together, not those that own a unit which is
+itself in several pieces.
 """
 
 

@@ -280,7 +280,7 @@ def _totals(
         own = table[table["grid_type"] != GridType.MICRO]
         total = float(own["households"].sum()) + counts.lost_households
         possible = sizes.feasible_counts(total, low, high)
-        residents = own["residents"]
+        residents = own.loc[own["buildings"] > 0, "residents"]
         totals |= {
             "households": total,
             "residents": None if residents.isna().all() else float(residents.sum()),
