@@ -143,7 +143,7 @@ def token_create(
 
     ends = None if days is None else dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
     with open_database(settings()) as database, database.connection() as connection:
-        made = create_token(connection, name=name, role=role, division_code=division, expires_at=ends)
+        made = create_token(connection, name, role, division, ends)
     typer.echo(made)
 
 

@@ -10,6 +10,8 @@ import geopandas as gpd
 import pandas as pd
 from sqlalchemy import Connection
 
+from gis.crs import STORAGE_SRID, Datum, parse_crs, to_storage
+from gis.errors import InputError
 from gis.layers.editions import EditionStamp
 from gis.layers.files import read_layer
 from gis.layers.report import ImportReport
@@ -95,6 +97,8 @@ def check_files(
     units: Path | None = None,
     households: str = "households",
     unit_grid: str | None = None,
+    unit_point: tuple[str, str] | None = None,
+    unit_point_crs: str | None = None,
     crs: str | None = None,
     households_min: int = 300,
     households_max: int = 500,
@@ -108,11 +112,16 @@ def check_files(
     grid_id
         The column with their codes. Codes in another column than ``grid_code`` are not held to our form.
     units
-        Polygons or points with households; a unit belongs to the grid that its point on surface lies in.
+        Polygons with households. A unit belongs to the grid that its point on surface lies in, unless
+        ``unit_grid`` or ``unit_point`` says otherwise.
     households
         The units' column of households.
     unit_grid
         The units' column with the grid that they belong to, where position is not to decide.
+    unit_point
+        The units' columns with a point of their own, such as the centre of their population.
+    unit_point_crs
+        What that point is in.
     crs
         What both are in; needed where a file does not say.
     households_min, households_max
@@ -134,6 +143,8 @@ def check_files(
             units, crs=crs, fields=_renaming(renaming), kinds={"households": "integer"}, kind="polygon"
         )
         accounts.append(account)
+        if unit_point is not None:
+            parts["point"] = _own_points(parts, unit_point, parse_crs(unit_point_crs, where="unit_point_crs"))
     report = check_division(
         gpd.GeoDataFrame(frame),
         units=None if parts is None else gpd.GeoDataFrame(parts),
@@ -142,6 +153,19 @@ def check_files(
         own_codes=grid_id == "grid_code",
     )
     return Checked(grids.name, gpd.GeoDataFrame(frame), report, read=tuple(accounts))
+
+
+def _own_points(units: pd.DataFrame, columns: tuple[str, str], datum: Datum) -> gpd.GeoSeries:
+    missing = [name for name in columns if name not in units.columns]
+    if missing:
+        raise InputError(
+            f"the units have no column {', '.join(missing)}",
+            where="unit_point",
+            mend=f"their columns are {', '.join(map(str, units.columns))}",
+        )
+    x, y = (pd.to_numeric(units[name], errors="coerce").to_numpy(dtype=float) for name in columns)
+    lon, lat = to_storage(x, y, datum)
+    return gpd.GeoSeries(gpd.points_from_xy(lon, lat), index=units.index, crs=STORAGE_SRID)
 
 
 def _renaming(fields: dict[str, str]) -> dict[str, str]:

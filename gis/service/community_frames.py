@@ -6,9 +6,10 @@ import datetime as dt
 from dataclasses import dataclass
 
 import geopandas as gpd
-from sqlalchemy import Connection, or_
+from geoalchemy2 import functions as spatial
+from sqlalchemy import ColumnElement, Connection, or_, select
 
-from gis.codes import county_of
+from gis.codes import check_code, county_of
 from gis.errors import NotFoundError
 from gis.layers.building import Building
 from gis.layers.compound import Compound
@@ -18,6 +19,11 @@ from gis.layers.frames import read_frame
 from gis.layers.service_point import ServicePoint
 from gis.layers.staff import Staff
 from gis.layers.street import Street
+from gis.settings import CHINA_STANDARD_TIME
+from gis.terms import DivisionLevel
+
+_NEARBY_DEG = 0.002
+"""Streets within some 200 m of the border are what people find their way by."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,9 @@ def read_community(
     NotFoundError
         If there is no such community, or no edition of its county was in force.
     """
+    check_code(community_code, "community_code")
     community = read_frame(connection, "divisions", Division.division_code == community_code)
-    if community.empty:
+    if community.empty or community["level"].iloc[0] != DivisionLevel.COMMUNITY:
         raise NotFoundError(
             f"there is no community {community_code}",
             where="community",
@@ -89,7 +96,7 @@ def read_community(
         )
     edition = edition_at(connection, county_of(community_code), as_of)
     grids = read_grids(connection, edition, community_code=community_code)
-    day = (as_of or dt.datetime.now(dt.UTC)).date()
+    day = (as_of or dt.datetime.now(CHINA_STANDARD_TIME)).date()
     in_office = (Staff.valid_from <= day, or_(Staff.valid_to.is_(None), Staff.valid_to > day))
     shown = (ServicePoint.public,) if public else ()
     published = (Staff.public_phone.is_not(None),) if public else ()
@@ -103,10 +110,12 @@ def read_community(
         service_points=read_frame(
             connection, "service_points", ServicePoint.community_code == community_code, *shown
         ),
-        streets=read_frame(
-            connection,
-            "streets",
-            or_(Street.community_code == community_code, Street.community_code.is_(None)),
-        ),
+        streets=read_frame(connection, "streets", _near(community_code)),
         staff=read_frame(connection, "staff", theirs, *in_office, *published),
     )
+
+
+def _near(community_code: str) -> ColumnElement[bool]:
+    land = select(Division.geometry).where(Division.division_code == community_code).scalar_subquery()
+    near: ColumnElement[bool] = spatial.ST_DWithin(Street.geometry, land, _NEARBY_DEG)
+    return or_(Street.community_code == community_code, near)

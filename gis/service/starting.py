@@ -11,7 +11,7 @@ from gis.demo.district import make_district
 from gis.layers.database import Database
 from gis.layers.division import Division
 from gis.layers.editions import EditionStamp
-from gis.service.access import create_token, revoke_token, token_exists
+from gis.service.access import create_token
 from gis.service.loading import load_place
 from gis.terms import Role
 
@@ -72,9 +72,7 @@ def demo_links(database: Database, base: str) -> list[tuple[str, str]]:
             ("调度员 dispatcher", "dispatch", Role.DISPATCHER),
             ("规划员 planner", "planner", Role.PLANNER),
         ):
-            name = f"first-start-{role}"
-            if token_exists(connection, name):
-                revoke_token(connection, name, forget=True)
-            token = create_token(connection, name=name, role=role, division_code=root, expires_at=ends)
+            name = f"first-start {role} {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S.%f}"
+            token = create_token(connection, name, role, root, ends, actor="wangge up")
             links.append((words, f"{base}/{page}#token={token}"))
     return links

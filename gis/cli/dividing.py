@@ -1,0 +1,146 @@
+"""`check`: say whether it is a good division."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gis.errors import InputError
+from gis.settings import settings
+
+if TYPE_CHECKING:
+    from gis.service.checking import Checked
+
+_out = Console(soft_wrap=True, highlight=False)
+_SHOWN = 20
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands.
+
+    Parameters
+    ----------
+    app
+        The command line.
+    """
+    app.command("check")(check)
+
+
+def check(
+    community: Annotated[
+        str | None, typer.Option(help="Code of a published community; or give --grids.")
+    ] = None,
+    grids: Annotated[Path | None, typer.Option(help="A file of grids; needs no database.")] = None,
+    grid_id: Annotated[str, typer.Option("--id", help="The grids' code column.")] = "grid_code",
+    units: Annotated[Path | None, typer.Option(help="A file of units with households.")] = None,
+    households: Annotated[str, typer.Option(help="The units' column of households.")] = "households",
+    unit_grid: Annotated[
+        str | None, typer.Option(help="The units' column with their grid; else position decides.")
+    ] = None,
+    unit_point: Annotated[
+        str | None, typer.Option(help="The units' columns with a point of their own, as X,Y.")
+    ] = None,
+    unit_point_crs: Annotated[str | None, typer.Option(help="What that point is in.")] = None,
+    crs: Annotated[
+        str | None, typer.Option(help="Datum of files that do not say: cgcs2000, gcj02, EPSG:…")
+    ] = None,
+    least: Annotated[
+        int | None, typer.Option("--min", min=0, help="Fewest households of a grid (300).")
+    ] = None,
+    most: Annotated[int | None, typer.Option("--max", min=1, help="Most households of a grid (500).")] = None,
+    as_of: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day whose edition is checked.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a report with a map of the faults.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
+) -> None:
+    """Check a division: sizes, seamless cover, buildings and compounds cut, codes, staff.
+
+    Exit status 1 where there are errors.
+
+    Example: `wangge check --community 150103099901 --html report.html`
+    """
+    from gis.layers.database import open_database
+    from gis.service.checking import check_community, check_files
+
+    if (community is None) == (grids is None):
+        raise InputError(
+            "name either a published community or a file", mend="give --community CODE or --grids FILE"
+        )
+    chosen = settings()
+    least = chosen.households_min if least is None else least
+    most = chosen.households_max if most is None else most
+    if grids is not None:
+        done = check_files(
+            grids,
+            grid_id=grid_id,
+            units=units,
+            households=households,
+            unit_grid=unit_grid,
+            unit_point=_pair(unit_point),
+            unit_point_crs=unit_point_crs,
+            crs=crs,
+            households_min=least,
+            households_max=most,
+        )
+    else:
+        with open_database(chosen) as database, database.connection() as connection:
+            done = check_community(
+                connection, str(community), chosen, as_of=as_of, households_min=least, households_max=most
+            )
+    if html is not None:
+        from gis.service.mapping import check_page
+
+        html.write_text(check_page(done), encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps(done.report.as_dict(), ensure_ascii=False))
+    else:
+        _print(done)
+        if html is not None:
+            _out.print(f"The report is in {html}.")
+    if not done.report.passed:
+        raise typer.Exit(1)
+
+
+def _pair(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 2 or not all(parts):
+        raise InputError(
+            f"{text!r} is not two columns", where="--unit-point", mend="give X,Y, such as easting,northing"
+        )
+    return parts[0], parts[1]
+
+
+def _print(done: Checked) -> None:
+    totals, report = done.report.totals, done.report
+    for account in done.read:
+        _out.print(f"{account.source}: {account.summary()}")
+        for row in account.rows[:_SHOWN]:
+            _out.print(f"  row {row.row} {row.code or ''}: {row.action}: {row.reason}", markup=False)
+    edition = f", edition {done.edition.number}" if done.edition else ""
+    _out.print(f"[bold]{done.title}[/]{edition}: {totals['grids']} grids, {totals['basic']} of them basic")
+    if totals["households"] is not None:
+        _out.print(
+            f"{totals['within']} of {totals['basic']} hold {report.households_min}–{report.households_max} "
+            f"households: {totals['below']} below, {totals['above']} above, {totals['unknown']} not known; "
+            f"{totals['households']:,.0f} households in all"
+        )
+    if not report.violations:
+        _out.print("[green]No fault was found.[/]")
+        return
+    table = Table("", "rule", "what", box=None, pad_edge=False, header_style="bold")
+    for found in report.violations[:_SHOWN]:
+        mark = "[red]error[/]" if found in report.errors else "[yellow]warning[/]"
+        table.add_row(mark, found.rule, found.words("en"))
+    _out.print(table)
+    left = len(report.violations) - _SHOWN
+    if left > 0:
+        _out.print(f"… and {left} more; --html or --json has them all.")

@@ -1,0 +1,142 @@
+"""`assign` and `locate`: say which grid owns a point."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from gis.errors import InputError
+from gis.settings import settings
+
+_out = Console(soft_wrap=True, highlight=False)
+_bar = Console(stderr=True)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands.
+
+    Parameters
+    ----------
+    app
+        The command line.
+    """
+    app.command("assign")(assign)
+    app.command("locate")(locate)
+
+
+def assign(
+    points: Annotated[Path, typer.Argument(help="CSV, Parquet or GeoPackage.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to; the suffix names the format.")],
+    crs: Annotated[
+        str | None, typer.Option(help="Datum of the points: wgs84, cgcs2000, gcj02, bd09, EPSG:…")
+    ] = None,
+    grids: Annotated[Path | None, typer.Option(help="A file of grids; needs no database.")] = None,
+    grid_id: Annotated[str, typer.Option("--id", help="The grids' code column.")] = "grid_code",
+    grids_crs: Annotated[
+        str | None, typer.Option(help="Datum of the grids' file, where it does not say.")
+    ] = None,
+    as_of: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day whose edition answers.")
+    ] = None,
+    lon_field: Annotated[str | None, typer.Option(help="Column of the longitude; found by its name.")] = None,
+    lat_field: Annotated[str | None, typer.Option(help="Column of the latitude; found by its name.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of a CSV file; found out.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
+) -> None:
+    """Give every point of a file its grid: one row out for each row in, in order.
+
+    Example: `wangge assign incidents.csv --crs gcj02 -o assigned.csv`
+    """
+    from gis.layers.database import open_database
+    from gis.service.assigning import assign_file, owners_from_file
+    from gis.service.one_off import owners_as_of
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_bar, transient=True, disable=as_json) as progress:
+        task = progress.add_task(points.name, total=None)
+
+        def told(rows: int, share: float) -> None:
+            progress.update(task, completed=rows, total=int(rows / share) if share > 0 else None)
+
+        if grids is not None:
+            if as_of is not None:
+                raise InputError(
+                    "--as-of is of the published grids, not of a file", mend="leave out --grids or --as-of"
+                )
+            owners = owners_from_file(grids, grid_id=grid_id, crs=grids_crs)
+        else:
+            with open_database(settings()) as database, database.connection() as connection:
+                owners = owners_as_of(connection, as_of)
+        done = assign_file(
+            points,
+            out=out,
+            owners=owners,
+            crs=crs,
+            lon_field=lon_field,
+            lat_field=lat_field,
+            encoding=encoding,
+            progress=told,
+        )
+    if as_json:
+        typer.echo(json.dumps(done.as_dict(), ensure_ascii=False))
+        return
+    counts = ", ".join(f"{count:,} {status}" for status, count in done.counts.items())
+    _out.print(f"{done.rows:,} rows: {counts}. They are in {done.out}.")
+    for note in done.notes:
+        _out.print(f"  {note}", markup=False)
+
+
+def locate(
+    lon: Annotated[float, typer.Argument(help="Longitude, or easting.")],
+    lat: Annotated[float, typer.Argument(help="Latitude, or northing.")],
+    crs: Annotated[str | None, typer.Option(help="Datum: wgs84, cgcs2000, gcj02, bd09, EPSG:…")] = None,
+    accuracy_m: Annotated[float | None, typer.Option(min=0, help="Accuracy radius in metres.")] = None,
+    confidence: Annotated[
+        float, typer.Option(help="What the radius stands for: 0.95 browsers, 0.68 Android.")
+    ] = 0.95,
+    as_of: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day whose edition answers.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
+) -> None:
+    """Say which grid owns a point, how sure that is, and whom to call.
+
+    Example: `wangge locate 111.62 40.81 --crs gcj02`
+    """
+    from gis.layers.database import open_database
+    from gis.service.one_off import locate_once
+
+    with open_database(settings()) as database, database.connection() as connection:
+        answer = locate_once(
+            connection,
+            settings(),
+            lon=lon,
+            lat=lat,
+            crs=crs,
+            accuracy_m=accuracy_m,
+            confidence=confidence,
+            as_of=as_of,
+        )
+    if as_json:
+        typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+        return
+    _out.print(answer["why"], markup=False)
