@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis.errors import GeometryError, InputError
+from gis.lattice import snap
 from gis.planning.measure import Metres, lonlat
 from gis.planning.metrics import (
     METRICS,
@@ -76,17 +78,8 @@ def test_units_that_do_not_match_are_refused(town):
 @settings(max_examples=30, deadline=None)
 @given(labels=st.lists(st.integers(-1, 3), min_size=6, max_size=6))
 def test_metrics_agree_with_dissolved_shapes(labels):
-    shapes = shapely.box(
-        *np.array(
-            [
-                (111 + x / 1000, 40 + y / 1000, 111.001 + x / 1000, 40.001 + y / 1000)
-                for y in (0, 1)
-                for x in (0, 1, 2)
-            ]
-        ).T
-    )
-    import geopandas as gpd  # noqa: PLC0415 - one test only
-
+    x, y = np.meshgrid([111.0, 111.001, 111.002], [40.0, 40.001])
+    shapes = snap(shapely.box(x.ravel(), y.ravel(), x.ravel() + 0.001, y.ravel() + 0.001))
     graph = adjacency(gpd.GeoDataFrame(geometry=shapes, crs=4490))
     division = Division(np.array(labels), graph, np.ones(6))
     metres = Metres.of(shapes)
