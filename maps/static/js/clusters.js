@@ -2,9 +2,9 @@
 (function () {
   "use strict";
 
-  const REACH = 44; // pixels within which signs would lie on one another
+  const REACH = 36; // pixels within which signs would lie on one another
   const SIGN = 27; // pixels of a sign
-  const { Room, short } = window.WanggeMap;
+  const { short } = window.WanggeMap;
 
   class Clusters {
     constructor(app) {
@@ -65,8 +65,9 @@
 
     paint(view) {
       this.drawn = [];
+      this.singles = [];
       if (!this.app.layers.points) return;
-      const singles = [];
+      const { singles } = this;
       for (const group of this.groups(view.zoom)) {
         const x = group.x * view.scale - view.x;
         const y = group.y * view.scale - view.y;
@@ -80,7 +81,6 @@
         view.pen.drawImage(canvas, one.x - side / 2, one.y - side / 2, side, side);
         this.drawn.push({ ...one, radius: size / 2 });
       }
-      if (view.zoom >= 16.9 && this.app.layers.labels) this.paintNames(view, singles, size);
     }
 
     // A white disc with the number, in a ring that shows the share of each category.
@@ -119,14 +119,15 @@
       this.drawn.push({ x, y, ids, radius });
     }
 
-    paintNames(view, singles, size) {
+    // The names of single points, where the room that the other names left is enough.
+    paintNames(view, room) {
+      if (view.zoom < 16.9 || !this.app.layers.labels) return;
       const { pen } = view;
-      const room = new Room();
-      for (const one of this.drawn) room.taken.push([one.x - 13, one.y - 13, one.x + 13, one.y + 13]);
+      const size = Math.round(SIGN * Math.sqrt(this.app.textScale));
       pen.font = `500 ${12 * this.app.textScale}px ${this.app.fontFamily}`;
       pen.textAlign = "center";
       pen.textBaseline = "top";
-      for (const one of singles) {
+      for (const one of this.singles) {
         const text = short(this.app.points.name[one.ids[0]]);
         const y = one.y + size / 2 + 2;
         if (!text || !room.claim(one.x, y + 8, pen.measureText(text).width + 6, 17 * this.app.textScale)) continue;

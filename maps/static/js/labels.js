@@ -47,10 +47,12 @@
       return `${weight || 400} ${size * this.app.textScale}px ${this.app.fontFamily}`;
     }
 
-    paint(view) {
+    // Write the names, away from the signs that are drawn already; returns what room they took.
+    paint(view, signs) {
       const { layers } = this.app;
-      if (!layers.labels) return;
       const room = new Room();
+      for (const { x, y, radius } of signs) room.taken.push([x - radius, y - radius, x + radius, y + radius]);
+      if (!layers.labels) return room;
       const { pen } = view;
       pen.textAlign = "center";
       pen.textBaseline = "middle";
@@ -59,6 +61,7 @@
       if (layers.streets && this.app.data.under.kind === "none") this.paintStreets(view, room);
       if (layers.compounds && view.zoom >= 15.4) this.paintCompounds(view, room);
       this.paintAreas(view, room);
+      return room;
     }
 
     write(view, text, x, y, colour, halo) {
@@ -97,12 +100,14 @@
         }
         const theme = data.grids.theme[index];
         const mark = theme >= 0 ? 15 * scale : 0;
-        if (!room.claim(x, y, width + mark + 8, 20 * scale)) continue;
-        this.write(view, name, x + mark / 2, y, this.scene.colours.label, 4);
+        const spot = this.spot(room, index, view, x, y, width + mark + 8, 20 * scale);
+        if (!spot) continue;
+        const [left, top] = spot;
+        this.write(view, name, left + mark / 2, top, this.scene.colours.label, 4);
         if (mark) {
           const { colour, mark: shape } = data.themes[theme];
           pen.save();
-          pen.translate(x - width / 2, y);
+          pen.translate(left - width / 2, top);
           pen.scale(6 * scale, 6 * scale);
           pen.lineWidth = 0.55;
           pen.strokeStyle = this.scene.colours.halo;
@@ -115,6 +120,22 @@
           pen.restore();
         }
       }
+    }
+
+    // Where a grid's name has room: in its middle, or somewhere else within it.
+    spot(room, index, view, x, y, width, height) {
+      if (room.claim(x, y, width, height)) return [x, y];
+      const { parts, box } = this.scene.grids[index];
+      const [left, top, right, bottom] = box.map((value, at) => value * view.scale - (at % 2 ? view.y : view.x));
+      for (const down of [0.5, 0.34, 0.66, 0.2, 0.8]) {
+        for (const along of [0.5, 0.36, 0.64, 0.22, 0.78]) {
+          const [px, py] = [left + (right - left) * along, top + (bottom - top) * down];
+          const ends = [px - width * 0.4, px + width * 0.4];
+          if (!ends.every((end) => inside(parts, (end + view.x) / view.scale, (py + view.y) / view.scale))) continue;
+          if (room.claim(px, py, width, height)) return [px, py];
+        }
+      }
+      return null;
     }
 
     paintStreets(view, room) {
@@ -198,6 +219,19 @@
         this.write(view, text, x, y, this.scene.colours[area.kind === "water" ? "label-water" : "label-compound"]);
       }
     }
+  }
+
+  // Whether a place of the world lies in a polygon; good enough for a name.
+  function inside(parts, x, y) {
+    let within = false;
+    for (const flat of parts) {
+      for (let at = 0, before = flat.length - 2; at < flat.length; before = at, at += 2) {
+        if (flat[at + 1] > y === flat[before + 1] > y) continue;
+        const cut = ((flat[before] - flat[at]) * (y - flat[at + 1])) / (flat[before + 1] - flat[at + 1]) + flat[at];
+        if (x < cut) within = !within;
+      }
+    }
+    return within;
   }
 
   // Positions that were packed as differences of x and y in turn.

@@ -63,17 +63,25 @@
       this.root.append(main);
       this.panel.root = main;
       this.applySizes();
-      main.append(this.mapBox);
       this.panel.build();
+      main.querySelector(".wg-find").after(this.mapBox);
       this.openMap();
       this.scene = new W.Scene(this);
       this.labels = new W.Labels(this.scene);
       this.clusters = new W.Clusters(this);
-      this.ground_layer = new W.CanvasLayer("wg-ground", (view) => {
+      const paintPoints = (view) => {
+        this.clusters.paint(view);
+        this.clusters.paintNames(view, this.labels.paint(view, this.clusters.drawn));
+      };
+      // A canvas is printed by first wiping what lies under it, so on paper there is one canvas alone.
+      this.groundLayer = new W.CanvasLayer("wg-ground", (view) => {
         this.scene.paint(view);
-        this.labels.paint(view);
+        if (view.paper) paintPoints(view);
       }).addTo(this.map);
-      this.points_layer = new W.CanvasLayer("wg-points", (view) => this.clusters.paint(view)).addTo(this.map);
+      this.pointsLayer = new W.CanvasLayer("wg-points", (view) => {
+        view.pen.canvas.hidden = view.paper;
+        if (!view.paper) paintPoints(view);
+      }).addTo(this.map);
       this.listen();
       this.describe();
     }
@@ -125,7 +133,7 @@
         this.controls.replaceChildren(
           button("zoom_in", "+", () => this.map.zoomIn()),
           button("zoom_out", "−", () => this.map.zoomOut()),
-          button("whole", "⛶", () => this.map.fitBounds(this.home, { padding: [12, 12] })),
+          button("whole", W.icon("M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"), () => this.map.fitBounds(this.home, { padding: [12, 12] })),
         );
         L.DomEvent.disableClickPropagation(this.controls);
         return this.controls;
@@ -136,7 +144,7 @@
     listen() {
       this.map.on("click", (event) => this.clicked(event));
       this.map.on("mousemove", (event) => {
-        const over = this.clusters.hit(event.containerPoint, this.points_layer.view);
+        const over = this.clusters.hit(event.containerPoint, this.pointsLayer.view);
         this.mapBox.classList.toggle("wg-over", over !== null);
       });
       this.map.on("popupopen", ({ popup }) => {
@@ -152,6 +160,12 @@
       });
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.repaint());
       window.addEventListener("beforeprint", () => this.panel.showForPrint());
+      // On paper the map has another size and, in a dark window too, light colours.
+      matchMedia("print").addEventListener("change", () => {
+        this.map.invalidateSize({ pan: false });
+        this.map.fitBounds(this.home, { padding: [12, 12], animate: false });
+        this.repaint();
+      });
       document.fonts?.ready.then(() => this.repaint());
       if (window.ResizeObserver) new ResizeObserver(() => this.map.invalidateSize({ pan: false })).observe(this.mapBox);
     }
@@ -162,8 +176,8 @@
 
     repaint() {
       this.scene.readColours();
-      this.ground_layer.redraw();
-      this.points_layer.redraw();
+      this.groundLayer.redraw();
+      this.pointsLayer.redraw();
     }
 
     clicked(event) {
@@ -171,7 +185,7 @@
         this.position.picked(event.latlng);
         return;
       }
-      const hit = this.clusters.hit(event.containerPoint, this.points_layer.view);
+      const hit = this.clusters.hit(event.containerPoint, this.pointsLayer.view);
       if (hit) {
         if (hit.ids.length === 1) this.openPoint(hit.ids[0]);
         else this.openGroup(hit.ids);
@@ -278,7 +292,7 @@
     refresh() {
       this.filter();
       this.panel.showList();
-      this.points_layer.redraw();
+      this.pointsLayer.redraw();
     }
 
     setQuery(query) {
@@ -292,7 +306,7 @@
       else if (!this.chosen.delete(category)) this.chosen.add(category);
       this.filter();
       this.panel.build();
-      this.points_layer.redraw();
+      this.pointsLayer.redraw();
     }
 
     setLayer(name, on) {

@@ -2,16 +2,11 @@
 (function () {
   "use strict";
 
-  const { el, named, svg } = window.WanggeMap;
+  const { el, named, icon } = window.WanggeMap;
   const STEP = 60; // rows of the list at a time
   const PRINTED = 2000; // most rows that are printed
   const SORTED = 2000; // more rows than this stay in the order of the grids
   const LAYERS = ["points", "grids", "compounds", "buildings", "streets", "labels"];
-
-  function icon(path) {
-    const stroke = { d: path, fill: "none", stroke: "currentColor", "stroke-width": 2, "stroke-linecap": "round" };
-    return svg("svg", { viewBox: "0 0 24 24", width: 20, height: 20, "aria-hidden": "true", class: "wg-icon" }, svg("path", stroke));
-  }
 
   const ICONS = {
     search: "M10.5 4a6.5 6.5 0 1 1 0 13 6.5 6.5 0 0 1 0-13zM15.5 15.5L20 20",
@@ -41,7 +36,7 @@
         panel: el(
           "section.wg-panel", { "aria-label": app.say("panel"), tabindex: "-1" },
           this.mine, this.chips(), el("h2.wg-list-head", null, app.say("list")), this.status, this.places,
-          this.list, this.more, this.legend(), this.about(),
+          this.list, this.more, this.gridList(), this.legend(), this.about(),
         ),
       };
       for (const [name, part] of Object.entries(parts)) {
@@ -60,14 +55,13 @@
       const told = [];
       if (facts.updated_on) told.push(app.say("updated_on", { date: facts.updated_on }));
       if (facts.edition !== null) told.push(app.say("edition", { number: facts.edition }));
-      if (facts.approval) told.push(app.say("approval", { number: facts.approval }));
-      const button = (keep, label, pressed, click) =>
+            const button = (keep, label, pressed, click) =>
         el("button.wg-tool", { type: "button", "data-keep": keep, "aria-pressed": pressed, on: { click } }, label);
       return el(
         "header.wg-head", null,
         el("a.wg-skip", { href: "#wg-list" }, app.say("skip")),
         el("span.wg-seal", { "aria-hidden": "true" }, "网格"),
-        el("div.wg-title", null, el("h1", null, named(app.texts.named(titles))), el("p", null, told.join(" · "))),
+        el("div.wg-title", null, el("h1", null, named(app.texts.named(titles))), el("p", null, told.join(" · "), facts.approval ? el("span.wg-approval", null, ` · ${app.say("approval", { number: facts.approval })}`) : null)),
         el(
           "div.wg-tools", null,
           button("large", app.say("large_text"), String(app.large), () => app.setLarge(!app.large)),
@@ -116,6 +110,30 @@
             `category-${index}`, () => app.choose(index),
           ),
         ),
+      );
+    }
+
+    // The grids and their people, for those who read rather than look, and for paper.
+    gridList() {
+      const { app } = this;
+      const { code, type } = app.data.grids;
+      const rows = code.flatMap((_, index) => {
+        if (type[index] === 2) return [];
+        const theme = app.data.grids.theme[index];
+        const name = el(
+          "button.wg-item-name", { type: "button", on: { click: () => app.showPlace("grid", index) } },
+          named(app.details.gridName(index)),
+        );
+        return [el(
+          "li.wg-item", null,
+          theme >= 0 ? app.signs.ofTheme(app.data.themes[theme]) : null,
+          el("div", null, name, type[index] === 0 ? app.details.staff(index) : el("p.wg-kind", null, app.say("grid_type.exclusive"))),
+        )];
+      });
+      if (!rows.length) return "";
+      return el(
+        "details.wg-legend.wg-grids", null,
+        el("summary", null, app.say("grids_and_people")), el("ul.wg-list", null, ...rows),
       );
     }
 
@@ -199,6 +217,7 @@
     }
 
     showForPrint() {
+      for (const part of this.root.querySelectorAll("details")) part.open = true;
       this.showMore(PRINTED);
     }
 

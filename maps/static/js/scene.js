@@ -52,22 +52,21 @@
       this.zoom = map.getZoom();
       this.corner = map.layerPointToLatLng(topLeft);
       const [width, height] = [size.x + 2 * pad.x, size.y + 2 * pad.y];
-      const density = Math.min(window.devicePixelRatio || 1, 3);
-      if (this.canvas.width !== Math.round(width * density) || this.canvas.height !== Math.round(height * density)) {
-        this.canvas.width = Math.round(width * density);
-        this.canvas.height = Math.round(height * density);
-        this.canvas.style.width = `${width}px`;
-        this.canvas.style.height = `${height}px`;
-      }
+      const paper = matchMedia("print").matches;
+      const density = paper ? 2 : Math.min(window.devicePixelRatio || 1, 3);
+      // Setting the size also forgets what was drawn before, which a printer would otherwise be sent as well.
+      this.canvas.width = Math.round(width * density);
+      this.canvas.height = Math.round(height * density);
+      this.canvas.style.width = `${width}px`;
+      this.canvas.style.height = `${height}px`;
       L.DomUtil.setTransform(this.canvas, topLeft, 1);
       const pen = this.canvas.getContext("2d");
       pen.setTransform(density, 0, 0, density, 0, 0);
-      pen.clearRect(0, 0, width, height);
       const start = map.getPixelOrigin().add(topLeft);
       const scale = 2 ** this.zoom;
       const latitude = map.getCenter().lat * (Math.PI / 180);
       this.view = {
-        pen, width, height, density, scale, zoom: this.zoom, x: start.x, y: start.y,
+        pen, paper, width, height, density, scale, zoom: this.zoom, x: start.x, y: start.y,
         left: pad.x, top: pad.y,
         metre: (256 * scale) / (CIRCLE * Math.cos(latitude)), // pixels in a metre
       };
@@ -173,9 +172,10 @@
         pen.fill(path(area.parts, view, true), "evenodd");
       }
       if (on.compounds) this.paintCompounds(view);
+      if (on.grids) this.paintTints(view);
       if (on.streets) this.paintStreets(view);
       if (on.buildings && view.zoom >= 14.5) this.paintBuildings(view);
-      if (on.grids) this.paintGrids(view);
+      if (on.grids) this.paintBorders(view);
     }
 
     paintCompounds(view) {
@@ -231,57 +231,60 @@
       pen.stroke(shape);
     }
 
-    paintGrids(view) {
-      const { pen } = view;
+    seen(view, type) {
       const types = this.app.data.grids.type;
-      const seen = this.grids.filter((grid) => visible(grid.box, view));
-      const basic = seen.filter((grid) => types[grid.index] === 0);
-      const band = Math.min(16, Math.max(5, 9 * view.metre));
-      for (const grid of basic) {
+      return this.grids.filter((grid) => types[grid.index] === type && visible(grid.box, view));
+    }
+
+    // The colour of a grid: thin over all of it, and as a band along the inside of its border.
+    paintTints(view) {
+      const { pen } = view;
+      const band = Math.min(46, Math.max(8, 34 * view.metre));
+      for (const grid of this.seen(view, 0)) {
         const shape = path(grid.parts, view, true);
-        const colour = this.colourOf(grid.index);
         pen.save();
         pen.globalAlpha = this.tint;
-        pen.fillStyle = colour;
+        pen.fillStyle = pen.strokeStyle = this.colourOf(grid.index);
         pen.fill(shape, "evenodd");
-        // A band of the colour along the inside of the border, as on an atlas.
         pen.clip(shape, "evenodd");
-        pen.globalAlpha = 0.55;
-        pen.strokeStyle = colour;
+        pen.globalAlpha = 0.42;
         pen.lineWidth = band;
         pen.stroke(shape);
         pen.restore();
       }
+    }
+
+    paintBorders(view) {
+      const { pen } = view;
       const lines = new Path2D();
-      for (const grid of basic) trace(lines, grid.parts, view, true);
-      pen.strokeStyle = this.colours.halo;
-      pen.lineWidth = 3.6;
-      pen.stroke(lines);
+      for (const grid of this.seen(view, 0)) trace(lines, grid.parts, view, true);
       pen.strokeStyle = this.colours["grid-line"];
-      pen.lineWidth = 1.7;
+      pen.lineWidth = 1.8;
       pen.stroke(lines);
-      for (const grid of seen) {
-        const type = types[grid.index];
-        if (type === 0 || (type === 2 && view.zoom < 16.5)) continue;
-        const shape = path(grid.parts, view, true);
-        if (type === 1) {
-          pen.save();
-          pen.globalAlpha = 0.2;
-          pen.fillStyle = this.colourOf(grid.index);
-          pen.fill(shape, "evenodd");
-          pen.restore();
-        }
-        pen.setLineDash(type === 1 ? [7, 3, 2, 3] : [2, 3]);
-        pen.strokeStyle = this.colours["grid-line"];
-        pen.lineWidth = type === 1 ? 1.6 : 1;
-        pen.stroke(shape);
-      }
-      pen.setLineDash([]);
       if (this.border.length) {
+        pen.lineWidth = 2.8;
         pen.strokeStyle = this.colours.border;
-        pen.lineWidth = 2.6;
         pen.stroke(path(this.border, view, true));
       }
+      for (const grid of this.seen(view, 1)) {
+        const shape = path(grid.parts, view, true);
+        pen.save();
+        pen.globalAlpha = 0.16;
+        pen.fillStyle = this.colours["grid-line"];
+        pen.fill(shape, "evenodd");
+        pen.restore();
+        pen.setLineDash([7, 3, 2, 3]);
+        pen.lineWidth = 1.5;
+        pen.strokeStyle = this.colours["grid-line"];
+        pen.stroke(shape);
+      }
+      if (view.zoom >= 16.8) {
+        pen.setLineDash([2, 3]);
+        pen.lineWidth = 1;
+        pen.strokeStyle = this.colours["grid-line"];
+        for (const grid of this.seen(view, 2)) pen.stroke(path(grid.parts, view, true));
+      }
+      pen.setLineDash([]);
     }
   }
 

@@ -12,6 +12,11 @@
     return made;
   }
 
+  function icon(path) {
+    const stroke = { d: path, fill: "none", stroke: "currentColor", "stroke-width": 2, "stroke-linecap": "round" };
+    return svg("svg", { viewBox: "0 0 24 24", width: 20, height: 20, "aria-hidden": "true", class: "wg-icon" }, svg("path", stroke));
+  }
+
   // The marks beside a grid's number, as paths around 0, 0 with a radius of 1.
   const MARKS = {
     circle: "M-.9 0a.9 .9 0 1 1 1.8 0a.9 .9 0 1 1 -1.8 0z",
@@ -78,5 +83,5 @@
     }
   }
 
-  Object.assign(window.WanggeMap, { Signs, svg });
+  Object.assign(window.WanggeMap, { Signs, icon, svg });
 })();
