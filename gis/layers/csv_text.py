@@ -43,6 +43,7 @@ _CHANGED = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_MARKS = "\t='`"
 _FORMULA_TEXT = re.compile(r'^="((?:[^"]|"")*)"$')
 _APOSTROPHE_DIGITS = re.compile(r"^['`]([0-9][0-9-]*)$")
 
@@ -127,7 +128,9 @@ def unguard(text: str) -> str:
     str
         What is meant.
     """
-    if text.startswith("\t"):
+    if not text or text[0] not in _MARKS:
+        return text
+    if text[0] == "\t":
         return text[1:]
     formula = _FORMULA_TEXT.match(text)
     if formula:

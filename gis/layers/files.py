@@ -369,8 +369,8 @@ def _shapes(
     shapes[far] = None
     shapes = geometries_to_storage(shapes, datum)
     if extent is not None:
-        centre = shapely.centroid(shapes[~far])
-        hint = swapped_hint(shapely.get_x(centre), shapely.get_y(centre), extent)
+        box = shapely.bounds(shapes[~far])
+        hint = swapped_hint((box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2, extent)
         if hint is not None:
             raise GeometryError(
                 hint, where=path.name, mend="exchange the two columns, or name them the other way"

@@ -184,10 +184,11 @@ class PointFile:
             columns = [table.column(name).to_pylist() for name in self.coordinates]
             return parse_coordinates(columns[0], columns[1], self.datum)
         cells = np.array(table.column(self.geometry_name).to_pylist(), dtype=object)
-        shapes = shapely.from_wkb(cells, on_invalid="ignore")
-        points = shapely.get_type_id(shapes) == 0
-        x = np.where(points, shapely.get_x(shapes), np.nan)
-        y = np.where(points, shapely.get_y(shapes), np.nan)
+        with np.errstate(invalid="ignore"):
+            shapes = shapely.from_wkb(cells, on_invalid="ignore")
+        points = (shapely.get_type_id(shapes) == 0) & ~shapely.is_empty(shapes)
+        x, y = np.full(len(shapes), np.nan), np.full(len(shapes), np.nan)
+        x[points], y[points] = shapely.get_x(shapes[points]), shapely.get_y(shapes[points])
         x, y, reasons = parse_coordinates(x, y, self.datum)  # type: ignore[arg-type]
         for row in np.flatnonzero(~shapely.is_missing(shapes) & ~shapely.is_empty(shapes) & ~points):
             reasons[int(row)] = "its geometry is not a point"

@@ -182,10 +182,12 @@ def parse_geojson(values: list[Any]) -> Parsed:
 
 def _read(cells: Geometries, reader: Any) -> Parsed:
     there = np.array([cell is not None for cell in cells], dtype=bool)
-    geometry = reader(cells, on_invalid="ignore")
-    failed = there & shapely.is_missing(geometry)
-    if failed.any():
-        geometry[failed] = reader(cells[failed], on_invalid="fix")
+    # NumPy would warn of every NaN among the coordinates; such rows are refused later, with a reason.
+    with np.errstate(invalid="ignore", over="ignore"):
+        geometry = reader(cells, on_invalid="ignore")
+        failed = there & shapely.is_missing(geometry)
+        if failed.any():
+            geometry[failed] = reader(cells[failed], on_invalid="fix")
     srids = np.unique(shapely.get_srid(geometry[~shapely.is_missing(geometry)]))
     srid = int(srids[0]) if len(srids) == 1 and srids[0] > 0 else None
     unreadable = there & shapely.is_missing(geometry)

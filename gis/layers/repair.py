@@ -368,8 +368,7 @@ def _without_slivers(work: Geometries, account: _Account) -> Geometries:
     if not len(several):
         return work
     parts, row = shapely.get_parts(work[several], return_index=True)
-    centre = shapely.get_y(shapely.centroid(parts))
-    per_degree = metres_per_degree(np.nan_to_num(centre))[1]
+    per_degree = metres_per_degree(np.nan_to_num(_latitudes(parts)))[1]
     with np.errstate(invalid="ignore", divide="ignore"):
         width = 2 * shapely.area(parts) / shapely.length(parts) * per_degree
     thin = ~(width >= _SLIVER_M)
@@ -383,6 +382,12 @@ def _without_slivers(work: Geometries, account: _Account) -> Geometries:
             work[several[at]] = _gather(parts[keep], "polygon")
             account.done[int(several[at])].append(f"{dropped} slivers thinner than a centimetre were dropped")
     return work
+
+
+def _latitudes(shapes: Any) -> NDArray[np.float64]:
+    """Give the middle latitude of each; NaN where there is none."""
+    box = shapely.bounds(shapes)
+    return np.asarray((box[:, 1] + box[:, 3]) / 2, dtype=np.float64)
 
 
 def _share_new_vertices(
@@ -434,7 +439,7 @@ def _changes(before: Geometries, after: Geometries, account: _Account, *, areas:
     mended = [position for position in account.done if position not in account.refusals]
     change = np.full(len(mended), np.nan)
     if areas and mended:
-        east, north = metres_per_degree(shapely.get_y(shapely.centroid(after[mended])))
+        east, north = metres_per_degree(_latitudes(after[mended]))
         change = (shapely.area(after[mended]) - shapely.area(before[mended])) * east * north
     for position, square_metres in zip(mended, change, strict=True):
         area = round(float(square_metres), 3) + 0.0 if areas else None
