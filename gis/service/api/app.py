@@ -1,0 +1,125 @@
+"""The app: what is opened when it starts, what every request passes, and which routes there are."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
+
+from gis import __version__
+from gis.errors import UnavailableError
+from gis.layers.database import Database, connect, open_database
+from gis.service.api import errors, locate_routes, pages, place_routes
+from gis.service.api.files import Files
+from gis.service.api.shield import MEGABYTE, Shield, content_policy
+from gis.service.api.state import Limiter, Service
+from gis.service.current import Current
+from gis.settings import Settings
+from gis.settings import settings as read_settings
+from maps.assets import STATIC as MAPS_STATIC
+from maps.assets import VENDOR
+from maps.basemaps import basemap
+
+log = logging.getLogger(__name__)
+
+WEB = Path(__file__).parents[1] / "web"
+_PLANS = "gis.service.api.plans"
+
+
+def create_app(settings: Settings, *, database: Database | None = None) -> FastAPI:
+    """Make the app.
+
+    Parameters
+    ----------
+    settings
+        The operator's.
+    database
+        A database that is open already and stays so; else the one that the settings name is opened when the
+        app starts and closed when it stops.
+
+    Returns
+    -------
+    FastAPI
+        To be served by uvicorn.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with ExitStack() as stack:
+            await run_in_threadpool(_open, app, settings, database, stack)
+            yield
+            await run_in_threadpool(app.state.service.current.stop)
+
+    app = FastAPI(
+        title="Wangge",
+        summary="Which grid owns a point, and what became of the incident there",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    errors.install(app)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
+    under = basemap(settings.basemap, key=settings.basemap_key, address=settings.basemap_url)
+    app.add_middleware(
+        Shield,
+        body_limit=settings.body_limit_mb * MEGABYTE,
+        policy=content_policy(under.image_origins(), under.data_origins()),
+    )
+    app.include_router(locate_routes.router)
+    app.include_router(place_routes.router)
+    if find_spec(_PLANS) is not None:
+        app.include_router(importlib.import_module(_PLANS).router)
+    app.include_router(pages.router)
+    own = Files(WEB)
+    app.state.files = own
+    app.router.routes += [
+        Mount("/static/vendor", Files(VENDOR)),
+        Mount("/static/maps", Files(MAPS_STATIC)),
+        Mount("/static", own),
+    ]
+    return app
+
+
+def served() -> FastAPI:
+    """Make the app from the environment's settings: what each worker of uvicorn runs.
+
+    Returns
+    -------
+    FastAPI
+        The app.
+    """
+    return create_app(read_settings())
+
+
+def _open(app: FastAPI, settings: Settings, database: Database | None, stack: ExitStack) -> None:
+    opened = database or _database(settings, stack)
+    current = Current(opened, settings.data_dir / "editions")
+    app.state.service = Service(settings, current, opened, Limiter())
+    current.start()
+    stack.callback(current.stop)
+
+
+def _database(settings: Settings, stack: ExitStack) -> Database:
+    """Open the database; one that does not answer now is waited for, while look-ups go on."""
+    if settings.database_url is not None:
+        waited_for = connect(settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1))
+        try:
+            with waited_for.connection():
+                pass
+        except UnavailableError as error:
+            if not any((settings.data_dir / "editions").glob("*.edition")):
+                raise
+            log.warning("%s; answering from the editions kept in files until it does", error.message)
+            stack.callback(waited_for.engine.dispose)
+            return waited_for
+        waited_for.engine.dispose()
+    return stack.enter_context(open_database(settings))
