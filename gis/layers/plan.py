@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Integer, Text, UniqueConstraint, func
+from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKey, Integer, Text, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -102,3 +102,31 @@ class PlanComment(Base):
     actor: Mapped[str] = mapped_column(Text, doc="Who said it")
     words: Mapped[str] = mapped_column(Text, doc="What was said")
     geometry: Mapped[Any] = shape("POINT", "Where, if anywhere", nullable=True)
+
+
+class PlanProposal(Base):
+    """A search for better divisions of a plan: asked for, run by a worker process, answered while it runs."""
+
+    __tablename__ = "plan_proposal"
+    code_column = "id"
+
+    plan_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey(f"{SCHEMA}.plan.id"), index=True, doc="The plan"
+    )
+    plan_version: Mapped[int] = mapped_column(Integer, doc="The version of the plan that it starts from")
+    actor: Mapped[str] = mapped_column(Text, doc="Who asked for it")
+    asked_at: Mapped[dt.datetime] = mapped_column(
+        DateTime(timezone=True), server_default=func.now(), doc="When it was asked for"
+    )
+    options: Mapped[dict[str, Any]] = mapped_column(JSONB, doc="Limits, goal, number of grids, seconds, seed")
+    state: Mapped[str] = mapped_column(
+        Text, doc="waiting, running, done, cancelled or failed", server_default="waiting"
+    )
+    progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB, doc="How far it is, and the best so far")
+    results: Mapped[list[Any] | None] = mapped_column(JSONB, doc="The divisions found, with their metrics")
+    words: Mapped[list[Any] | None] = mapped_column(JSONB, doc="What it has to say, such as why none fits")
+    cancel_asked: Mapped[bool] = mapped_column(Boolean, doc="Whether to stop", server_default="false")
+    beat_at: Mapped[dt.datetime | None] = mapped_column(
+        DateTime(timezone=True), doc="When its worker last gave a sign of life"
+    )
+    finished_at: Mapped[dt.datetime | None] = mapped_column(DateTime(timezone=True), doc="When it ended")

@@ -10,9 +10,11 @@ from gis.layers.base import Base
 from gis.layers.building import Building
 from gis.layers.compound import Compound
 from gis.layers.division import Division
+from gis.layers.follow_up import FollowUp
 from gis.layers.grid import ColourTheme, Edition, Grid, GridBoundary, OwnerPrecedence
 from gis.layers.incident import Incident, IncidentCategory, IncidentSource, IncidentStep, Visit
-from gis.layers.plan import Plan, PlanComment, PlanStep, PlanUnit
+from gis.layers.plan import Plan, PlanComment, PlanProposal, PlanStep, PlanUnit
+from gis.layers.place_name import PlaceName
 from gis.layers.record import Audit, Event, KeptAnswer, Token
 from gis.layers.service_point import ServiceCategory, ServicePoint
 from gis.layers.staff import Staff
@@ -43,6 +45,7 @@ ALL_MODELS: tuple[type[Base], ...] = (
     PlanUnit,
     PlanStep,
     PlanComment,
+    PlanProposal,
     ServiceCategory,
     IncidentCategory,
     IncidentSource,
@@ -52,6 +55,8 @@ ALL_MODELS: tuple[type[Base], ...] = (
     Event,
     Token,
     KeptAnswer,
+    FollowUp,
+    PlaceName,
 )
 
 
