@@ -1,0 +1,275 @@
+"""The search: chains of compiled moves at a falling temperature, many at a time, each repeatable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+import numpy as np
+
+from gis.planning.propose._arrays import Labels, Land, Prices, Totals, inner_cost, tally
+from gis.planning.propose._moves import anneal, scratch
+
+FLIPS_PER_SECOND = 1_000_000
+"""The work that a second of one core stands for: budgets are flips, so that a plan does not hang on the clock."""
+
+EVERY = 20
+"""Flips between two attempts to merge and split."""
+
+_CHUNKS = 24
+"""How often a chain can be looked at, or stopped."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a chain prefers, free of the place's scale.
+
+    A border's cost is measured in mean borders between two atoms, so that the same weights suit a town of
+    small blocks and a county of fields.
+
+    Attributes
+    ----------
+    shape
+        Mean borders that a grid pays for its 1 − Polsby–Popper.
+    spread
+        Mean borders that a grid pays for being as far off the mean size as the limits are apart.
+    moved
+        Mean borders that moving as many households as a mean atom has costs.
+    """
+
+    shape: float = 0.0
+    spread: float = 0.0
+    moved: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """One run of the search.
+
+    Attributes
+    ----------
+    component
+        Which component it is about, by number.
+    land
+        The component's atoms.
+    start
+        The first plan, each grid in one part.
+    weights
+        What it prefers.
+    seed
+        Of its random numbers.
+    flips
+        Its budget.
+    hot, cold
+        First and last temperature in mean borders.
+    """
+
+    component: int
+    land: Land
+    start: Labels
+    weights: Weights
+    seed: int
+    flips: int
+    hot: float = 2.0
+    cold: float = 0.12
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Where a chain stands.
+
+    Attributes
+    ----------
+    chain
+        Which chain.
+    label
+        The grid of each atom.
+    done
+        Share of its budget.
+    """
+
+    chain: Chain
+    label: Labels
+    done: float
+
+
+def mean_border(land: Land) -> float:
+    """Give the mean cost of the border between two atoms.
+
+    Parameters
+    ----------
+    land
+        The atoms.
+
+    Returns
+    -------
+    float
+        Metres times class; 1 where there is no border.
+    """
+    return float(land.cost.mean()) if len(land.cost) and land.cost.mean() > 0 else 1.0
+
+
+def prices_of(land: Land, weights: Weights, fewest: int, most: int, grids: int) -> Prices:
+    """Turn weights into metres for one component.
+
+    Parameters
+    ----------
+    land
+        The atoms.
+    weights
+        What is preferred.
+    fewest, most
+        Limits of households in a grid.
+    grids
+        About how many grids there will be: the mean size is the target of an even spread.
+
+    Returns
+    -------
+    Prices
+        For the compiled moves.
+    """
+    unit = mean_border(land)
+    width = max(1.0, float(most - fewest))
+    atom = max(1.0, float(land.households.mean()))
+    moved = weights.moved * unit / atom
+    return Prices(
+        fewest=float(fewest),
+        most=float(most),
+        # One household out of range must cost more than it gains to leave it so.
+        out_of_range=max(120.0 * unit / width, 3.0 * moved),
+        shape=weights.shape * unit,
+        moved=moved,
+        spread=weights.spread * unit / width,
+        target=float(land.households.sum()) / max(grids, 1),
+    )
+
+
+def price_of(land: Land, totals: Totals, prices: Prices) -> float:
+    """Price a plan from nothing, as :class:`gis.planning.propose._arrays.Prices` says.
+
+    Parameters
+    ----------
+    land
+        The atoms.
+    totals
+        The plan.
+    prices
+        What is minimised.
+
+    Returns
+    -------
+    float
+        Metres.
+    """
+    used = totals.atoms > 0
+    households = totals.households[used]
+    out = np.maximum(prices.fewest - households, 0) + np.maximum(households - prices.most, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        round_ = np.nan_to_num(4 * np.pi * totals.area_m2[used] / totals.perimeter_m[used] ** 2)
+    away = (land.home >= 0) & (land.home != totals.label)
+    return float(
+        inner_cost(land, totals.label)
+        + prices.out_of_range * out.sum()
+        + prices.shape * (1 - round_).sum()
+        + prices.spread * np.abs(households - prices.target).sum()
+        + prices.moved * land.households[away].sum()
+    )
+
+
+def grids_room(land: Land, fewest: int, start: Labels) -> int:
+    """Tell how long the tables of grids must be.
+
+    Parameters
+    ----------
+    land
+        The atoms.
+    fewest
+        The lower limit.
+    start
+        The first plan.
+
+    Returns
+    -------
+    int
+        Grids, with one to spare.
+    """
+    most = int(land.households.sum()) // max(fewest, 1) + 2
+    return max(int(start.max(initial=0)) + 2, min(most, len(start) + 1))
+
+
+def run_chains(
+    chains: list[Chain],
+    fewest: int,
+    most: int,
+    *,
+    workers: int,
+    deadline: float,
+    cancelled: Callable[[], bool],
+    look: Callable[[State], None],
+) -> tuple[list[State], bool]:
+    """Run chains side by side in threads; each is repeatable by itself, whatever the others do.
+
+    Parameters
+    ----------
+    chains
+        What to run.
+    fewest, most
+        Limits of households in a grid.
+    workers
+        Threads; the compiled moves hold no lock.
+    deadline
+        ``time.monotonic()`` at which to stop all the same.
+    cancelled
+        Asked several times a second.
+    look
+        Called in this thread whenever a chain has come a step further.
+
+    Returns
+    -------
+    tuple
+        The last state of each chain, in their order, and whether all came to their end.
+    """
+    states: list[State] = [State(chain, chain.start, 0.0) for chain in chains]
+    ready: list[State] = []
+    stopped = False
+
+    def stop() -> bool:
+        return stopped
+
+    def work(number: int) -> int:
+        chain = chains[number]
+        land = chain.land
+        room = grids_room(land, fewest, chain.start)
+        totals = tally(land, chain.start, room)
+        used = len(np.unique(chain.start))
+        prices = prices_of(land, chain.weights, fewest, most, used)
+        memory = scratch(land, chain.seed)
+        unit = mean_border(land)
+        fall = (chain.cold / chain.hot) ** (1 / _CHUNKS)
+        steps = max(EVERY, chain.flips // _CHUNKS)
+        heat = chain.hot * unit
+        for chunk in range(_CHUNKS):
+            if stop():
+                break
+            if len(land.neighbour):
+                anneal(land, totals, prices, heat, heat * fall, steps, EVERY, memory)
+            heat *= fall
+            states[number] = State(chain, totals.label.copy(), (chunk + 1) / _CHUNKS)
+            ready.append(states[number])
+        return number
+
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: set[Future[int]] = {pool.submit(work, number) for number in range(len(chains))}
+        while waiting:
+            finished, waiting = wait(waiting, timeout=0.1, return_when=FIRST_COMPLETED)
+            for one in finished:
+                one.result()
+            while ready:
+                look(ready.pop(0))
+            if not stopped and (cancelled() or time.monotonic() > deadline):
+                stopped = True
+    while ready:
+        look(ready.pop(0))
+    return states, all(state.done >= 1.0 for state in states)
