@@ -174,7 +174,7 @@ def to_storage(x: ArrayLike, y: ArrayLike, datum: Datum) -> tuple[Floats, Floats
         return _invert(_wgs84_to_gcj02, lon, lat)
     if datum == BD09:
         return _invert(_wgs84_to_bd09, lon, lat)
-    done = _transformer(datum.epsg, STORAGE_SRID).transform(lon, lat)
+    done = _transformer(datum.epsg, _bridge(datum.epsg)).transform(lon, lat)
     return np.asarray(done[0], dtype=np.float64), np.asarray(done[1], dtype=np.float64)
 
 
@@ -201,7 +201,7 @@ def from_storage(lon: ArrayLike, lat: ArrayLike, datum: Datum) -> tuple[Floats, 
         return _wgs84_to_gcj02(lon_, lat_)
     if datum == BD09:
         return _wgs84_to_bd09(lon_, lat_)
-    done = _transformer(STORAGE_SRID, datum.epsg).transform(lon_, lat_)
+    done = _transformer(_bridge(datum.epsg), datum.epsg).transform(lon_, lat_)
     return np.asarray(done[0], dtype=np.float64), np.asarray(done[1], dtype=np.float64)
 
 
@@ -289,6 +289,18 @@ def metres_per_degree(lat: ArrayLike) -> tuple[Floats, Floats]:
     prime_vertical = _CGCS_A / np.sqrt(w2)
     meridian = _CGCS_A * (1 - _CGCS_EE) / w2**1.5
     return np.radians(prime_vertical * np.cos(phi)), np.radians(meridian)
+
+
+@lru_cache(maxsize=64)
+def _bridge(epsg: int | None) -> int:
+    """Choose what a system is converted to: CGCS2000 where it is built on it, else WGS84.
+
+    The two are the same numbers here, but most other datums have a published transformation to WGS84 only.
+    Towards CGCS2000 the library would fall back on none at all, and be 100 m off without a word.
+    """
+    base = pyproj.CRS.from_epsg(epsg).geodetic_crs
+    on_storage = base is not None and base.to_epsg() == STORAGE_SRID
+    return STORAGE_SRID if on_storage else 4326
 
 
 @lru_cache(maxsize=64)

@@ -10,9 +10,9 @@ import logging
 import os
 import sys
 
-import click
 import typer
 from rich.console import Console
+from typer.exceptions import TyperException
 
 from gis.cli import dividing, locating, mapping, serving
 from gis.errors import WanggeError
@@ -54,11 +54,12 @@ def run(arguments: list[str]) -> int:
         status = app(arguments, standalone_mode=False)
     except WanggeError as error:
         return _fail(str(error))
-    except click.exceptions.Abort:
-        return 130
-    except click.ClickException as error:
-        return _fail(error.format_message())
-    except KeyboardInterrupt:
+    except TyperException as error:
+        if not str(error):
+            return 0  # the help was asked for by giving no words at all
+        words = error.format_message() if hasattr(error, "format_message") else str(error)
+        return _fail(f"{words} — see `wangge {' '.join(arguments[:1])} --help`")
+    except (typer.Abort, KeyboardInterrupt):
         return 130
     except Exception as error:  # noqa: BLE001 - whatever it is, a user gets no traceback
         if os.environ.get("WANGGE_DEBUG"):

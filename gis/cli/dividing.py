@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gis.cli.accounts import print_account
 from gis.errors import InputError
 from gis.settings import settings
 
@@ -122,9 +123,7 @@ def _pair(text: str | None) -> tuple[str, str] | None:
 def _print(done: Checked) -> None:
     totals, report = done.report.totals, done.report
     for account in done.read:
-        _out.print(f"{account.source}: {account.summary()}")
-        for row in account.rows[:_SHOWN]:
-            _out.print(f"  row {row.row} {row.code or ''}: {row.action}: {row.reason}", markup=False)
+        print_account(_out, account)
     edition = f", edition {done.edition.number}" if done.edition else ""
     _out.print(f"[bold]{done.title}[/]{edition}: {totals['grids']} grids, {totals['basic']} of them basic")
     if totals["households"] is not None:

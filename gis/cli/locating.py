@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from gis.cli.accounts import print_account
 from gis.errors import InputError
 from gis.settings import settings
 
@@ -101,6 +102,8 @@ def assign(
         return
     counts = ", ".join(f"{count:,} {status}" for status, count in done.counts.items())
     _out.print(f"{done.rows:,} rows: {counts}. They are in {done.out}.")
+    if done.grids_report is not None:
+        print_account(_out, done.grids_report)
     for note in done.notes:
         _out.print(f"  {note}", markup=False)
 

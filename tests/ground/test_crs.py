@@ -95,6 +95,13 @@ def test_a_metric_zone_has_easting_first() -> None:
     assert abs(back[0][0] - 111.62) < 1e-9
 
 
+def test_a_system_on_another_datum_is_shifted_not_only_projected() -> None:
+    # The worked example of the Ordnance Survey's guide: 651409.903 E, 313177.270 N in OSGB36.
+    lon, lat = crs.to_storage([651409.903], [313177.270], crs.parse_crs("EPSG:27700"))
+    true = (np.array([1 + 42 / 60 + 57.8663 / 3600]), np.array([52 + 39 / 60 + 28.8282 / 3600]))
+    assert metres((lon, lat), true)[0] < 10  # without the shift it is some 120 m
+
+
 @pytest.mark.parametrize(("lon", "epsg"), [(75, 4534), (111.62, 4546), (135, 4554), (121.4, 4549)])
 def test_the_metric_zone_is_the_nearest_of_the_21(lon: float, epsg: int) -> None:
     assert crs.metric_epsg(lon, 40) == epsg

@@ -1,0 +1,216 @@
+"""The command line as its user meets it: help with examples, one clear line for an error, exit status."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import typer
+
+from gis import cli
+from gis.demo.community import make_community
+from gis.layers.database import Database
+from gis.service.loading import load_place
+from gis.settings import settings
+
+COMMUNITY = "150103099901"
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def call(*arguments: object) -> tuple[int, str, str]:
+        status = cli.run([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def demo_url(module_database: Database) -> str:
+    load_place(module_database, make_community(), actor="test")
+    return module_database.url
+
+
+@pytest.fixture
+def demo(demo_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("WANGGE_DATABASE_URL", demo_url)
+    monkeypatch.setenv("WANGGE_DATA_DIR", str(tmp_path))
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def commands(group: typer.Typer, *names: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    for command in group.registered_commands:
+        yield (*names, str(command.name)), str(command.callback.__doc__)
+    for inner in group.registered_groups:
+        yield from commands(inner.typer_instance, *names, str(inner.name))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"), list(commands(cli.app)), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_command_has_a_real_example(names: tuple[str, ...], words: str) -> None:
+    assert f"Example: `wangge {' '.join(names)}" in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["bogus"], "bogus"),
+        (["locate", "x", "y"], "'lon'"),
+        (["locate", "111.62", "40.81"], "no datum"),
+        (
+            ["assign", "none.csv", "-o", "out.csv", "--grids", "none.geojson", "--crs", "wgs84"],
+            "no such file",
+        ),
+        (["check"], "--community CODE or --grids FILE"),
+        (["up", "--port", "99999"], "'--port'"),
+        (["demo", "planet"], "community or district"),
+    ],
+)
+def test_an_error_is_one_clear_line(
+    run: Callable[..., tuple[int, str, str]], demo: None, arguments: list[str], said: str
+) -> None:
+    status, _, error = run(*arguments)
+    assert status == 1
+    assert said in error
+    assert len(error.strip().splitlines()) == 1
+    assert "Traceback" not in error
+
+
+def test_a_taken_port_is_told_with_the_mend(run: Callable[..., tuple[int, str, str]], demo: None) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        status, _, error = run("up", "--port", port)
+    assert status == 1
+    assert f"127.0.0.1:{port}" in error
+    assert "--port" in error
+
+
+def test_a_database_that_is_away_is_told(
+    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANGGE_DATABASE_URL", "postgresql://nobody:hidden@127.0.0.1:9/none")
+    settings.cache_clear()
+    try:
+        status, _, error = run("locate", 111.62, 40.81, "--crs", "wgs84")
+    finally:
+        settings.cache_clear()
+    assert status == 1
+    assert "WANGGE_DATABASE_URL" in error
+    assert "hidden" not in error
+
+
+@pytest.mark.database
+def test_locate_names_one_owner_and_the_edition(run: Callable[..., tuple[int, str, str]], demo: None) -> None:
+    status, out, _ = run("locate", 111.62, 40.81, "--crs", "wgs84", "--json")
+    answer = json.loads(out)
+    assert status == 0
+    assert answer["owner"]["grid_code"].startswith(COMMUNITY)
+    assert answer["edition"]["number"] == 1
+    status, out, _ = run("locate", 111.62, 40.81, "--crs", "wgs84")
+    assert status == 0
+    assert "网格" in out
+
+
+@pytest.mark.database
+def test_swapped_axes_are_pointed_out(run: Callable[..., tuple[int, str, str]], demo: None) -> None:
+    status, _, error = run("locate", 40.81, 111.62, "--crs", "wgs84")
+    assert status == 1
+    assert "swap them" in error
+
+
+@pytest.mark.database
+def test_assign_answers_every_row_from_the_edition_in_force(
+    run: Callable[..., tuple[int, str, str]], demo: None, tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text("id,lon,lat\n007,111.62,40.81\nx,,\n8,111.7,40.9\n", encoding="utf-8")
+    status, out, _ = run(
+        "assign", tmp_path / "in.csv", "--crs", "wgs84", "-o", tmp_path / "out.csv", "--json"
+    )
+    assert status == 0
+    assert json.loads(out)["counts"] == {"inside": 1, "edge": 0, "outside": 1, "invalid": 1}
+    rows = pd.read_csv(tmp_path / "out.csv", dtype=str)
+    assert rows["id"].tolist() == ["007", "x", "8"]
+    assert rows["status"].tolist() == ["inside", "invalid", "outside"]
+    assert rows["grid"][0].startswith(COMMUNITY)
+
+
+@pytest.mark.database
+def test_check_passes_the_demonstration_community(
+    run: Callable[..., tuple[int, str, str]], demo: None
+) -> None:
+    status, out, _ = run("check", "--community", COMMUNITY, "--json")
+    report = json.loads(out)
+    assert status == 0
+    assert report["totals"]["within"] == 12
+    assert report["totals"]["households"] == 4635
+    status, _, _ = run("check", "--community", COMMUNITY, "--max", 400, "--json")
+    assert status == 1
+
+
+def test_check_of_aberdeens_official_zones(
+    run: Callable[..., tuple[int, str, str]], shared_data: Path
+) -> None:
+    folder = shared_data / "aberdeen"
+    arguments = (
+        "check", "--grids", folder / "aberdeen_dz.geojson", "--id", "DZ_CODE",
+        "--units", folder / "aberdeen_oa.geojson", "--households", "HHcount", "--json",
+    )  # fmt: skip
+    by_centre = (*arguments, "--unit-point", "easting,northing", "--unit-point-crs", "EPSG:27700")
+    status, out, _ = run(*by_centre)
+    assert status == 1
+    totals = json.loads(out)["totals"]
+    assert (totals["within"], totals["basic"], totals["households"]) == (163, 267, 103371)
+    _, out, _ = run(*arguments)
+    assert json.loads(out)["totals"]["within"] == 161  # two zones differ when the point on surface decides
+
+
+@pytest.mark.database
+def test_the_service_map_is_one_file_that_asks_nobody(
+    run: Callable[..., tuple[int, str, str]], demo: None, tmp_path: Path
+) -> None:
+    status, _, _ = run("map", "service", "--community", COMMUNITY, "-o", tmp_path / "map.html")
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    assert status == 0
+    assert '<html lang="zh' in page
+    assert "<script src" not in page
+    assert "<link rel" not in page
+
+
+def test_doctor_names_what_is_wrong(
+    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANGGE_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
+    settings.cache_clear()
+    try:
+        status, out, _ = run("doctor", "--json")
+    finally:
+        settings.cache_clear()
+    found = {finding["what"]: finding for finding in json.loads(out)}
+    assert status == 1
+    assert not found["database (WANGGE_DATABASE_URL)"]["fit"]
+    assert found["database (WANGGE_DATABASE_URL)"]["mend"]
+    assert found["Python"]["fit"]
+
+
+@pytest.mark.database
+def test_a_token_is_shown_once_and_can_be_revoked(
+    run: Callable[..., tuple[int, str, str]], demo: None
+) -> None:
+    status, out, _ = run("token", "create", "--role", "planner", "--division", COMMUNITY, "--name", "desk 1")
+    token = out.strip()
+    assert status == 0
+    assert len(token) > 40
+    _, out, _ = run("token", "list")
+    assert "desk 1" in out
+    assert token not in out
+    assert run("token", "revoke", "desk 1")[0] == 0
