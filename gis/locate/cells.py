@@ -35,9 +35,11 @@ _NARROW_EXTENT = 2**31 - 2
 _WIDEST_SHIFT = 25
 _MOST_IN_A_LEAF = 6
 _DEEPEST = 8
-_TOP_CELLS_AN_EDGE = 4
+_TOP_CELLS_AN_EDGE = 8
 _FEWEST_TOP_CELLS = 1 << 8
 _MOST_TOP_CELLS = 1 << 26
+_MOST_RECORDS_AN_EDGE = 16
+"""Dense spikes cross many cells each; past this, smaller cells cost more memory than they save time."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def grow(edges: Edges, width: int, height: int) -> CellTree:
         The tree.
     """
     kind = np.int32 if max(width, height) < _NARROW_EXTENT else np.int64
-    shift_x, shift_y = _top_shifts(width, height, len(edges.xy))
+    shift_x, shift_y = top_x, top_y = _top_shifts(edges, width, height)
     columns, rows = ((width - 1) >> shift_x) + 1, ((height - 1) >> shift_y) + 1
     owner = _owners_at_corners(edges, rows, columns, shift_x, shift_y)
     entries: list[NDArray[np.int32]] = [(owner - 1).astype(np.int32)]
@@ -121,12 +123,13 @@ def grow(edges: Edges, width: int, height: int) -> CellTree:
     depth = 0
     patches: list[tuple[Ints, Ints]] = []
     while len(level.entry):
-        found = _records(edges, level, shift_x)
+        found = _records(edges, level)
         counts = np.diff(level.start)
         base = level.owner - _group_sums(
             found, np.repeat(level.x0, counts), np.repeat(level.y0, counts), level.start
         )
-        deeper = depth < _DEEPEST and min(shift_x, shift_y) >= FAN_BITS
+        affordable = record_count + len(found) * FAN <= len(edges.xy) * _MOST_RECORDS_AN_EDGE
+        deeper = affordable and depth < _DEEPEST and min(shift_x, shift_y) >= FAN_BITS
         divided = (counts > _MOST_IN_A_LEAF) & deeper
         is_leaf = ~divided
         numbers = leaf_count + np.arange(int(is_leaf.sum()))
@@ -150,7 +153,6 @@ def grow(edges: Edges, width: int, height: int) -> CellTree:
     table = np.concatenate(entries)
     for at, value in patches:
         table[at] = value
-    top_x, top_y = _top_shifts(width, height, len(edges.xy))
     return CellTree(
         width,
         height,
@@ -169,11 +171,17 @@ def _frozen(array: NDArray) -> NDArray:  # type: ignore[type-arg]
     return array
 
 
-def _top_shifts(width: int, height: int, edges: int) -> tuple[int, int]:
-    """Choose the finest top table that stays within the wanted number of cells."""
-    wanted = min(max(edges * _TOP_CELLS_AN_EDGE, _FEWEST_TOP_CELLS), _MOST_TOP_CELLS)
+def _top_shifts(edges: Edges, width: int, height: int) -> tuple[int, int]:
+    """Choose the finest top table that stays within the wanted number of cells and of records."""
+    count = len(edges.xy)
+    across = int(np.abs(edges.xy[:, 2] - edges.xy[:, 0]).sum())
+    along = int((edges.xy[:, 3] - edges.xy[:, 1]).sum())
+    most_cells = min(max(count * _TOP_CELLS_AN_EDGE, _FEWEST_TOP_CELLS), _MOST_TOP_CELLS)
+    most_records = count * _MOST_RECORDS_AN_EDGE
     shift_x = shift_y = 0
-    while (((width - 1) >> shift_x) + 1) * (((height - 1) >> shift_y) + 1) > wanted:
+    while (((width - 1) >> shift_x) + 1) * (((height - 1) >> shift_y) + 1) > most_cells or (
+        count + (across >> shift_x) + (along >> shift_y) > most_records
+    ):
         if shift_x <= shift_y:
             shift_x += 1
         else:
@@ -279,7 +287,7 @@ def _groups(ascending: Ints) -> tuple[Ints, Ints]:
     return ascending[at], np.append(at, len(ascending))
 
 
-def _records(edges: Edges, level: _Level, shift_x: int) -> Ints:
+def _records(edges: Edges, level: _Level) -> Ints:
     """Write the record of each edge in each of its cells, bent along the cell's western side."""
     x1, y1, x2, y2 = edges.xy[level.edge].T
     x0 = np.repeat(level.x0, np.diff(level.start))

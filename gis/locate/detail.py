@@ -127,12 +127,12 @@ def _touching(
     rings: Rings, sheets: tuple[CellTree, ...], lon: Floats, lat: Floats
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """List the distinct pairs of a point and a polygon on whose boundary it lies, sorted."""
-    points, polygons = [], []
+    keys = []
+    polygons = len(rings.polygon_at) - 1
     for sheet in sheets:
         point, record = kernels_numpy.touching_records(sheet, rings.origin, lon, lat)
         for side in (6, 7):
             number = sheet.records[record, side].astype(np.int64)
-            points.append(point[number > 0])
-            polygons.append(number[number > 0] - 1)
-    pairs = np.unique(np.column_stack([np.concatenate(points), np.concatenate(polygons)]), axis=0)
-    return pairs[:, 0], pairs[:, 1].astype(np.int32)
+            keys.append((point * polygons + number - 1)[number > 0])
+    point, polygon = np.divmod(np.unique(np.concatenate(keys)), polygons)
+    return point, polygon.astype(np.int32)

@@ -33,7 +33,7 @@ class Reach:
     boxes
         float64, shape (runs, 4): x and y of the lower left and upper right corner, steps from the origin.
     polygon_runs
-        int64, shape (polygons + 1,): the runs of polygon p are ``polygon_runs[p]`` to ``polygon_runs[p + 1]``.
+        int64, shape (polygons + 1,): polygon p has the runs ``polygon_runs[p]`` to ``polygon_runs[p + 1]``.
     packed
         float64, shape (nodes, 4): boxes of the tree, level by level from the polygons up to one root.
     order

@@ -1,3 +1,5 @@
+# mypy: allow-untyped-defs, allow-untyped-calls
+# ruff: noqa: ANN001, ANN202 - numba infers the types of its kernels
 """Nearest edges, compiled by numba."""
 
 from __future__ import annotations
@@ -78,14 +80,14 @@ def nearest_polygon(
 
 
 @compiled
-def _to_box(box, x, y, scale_x, scale_y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _to_box(box, x, y, scale_x, scale_y):
     dx = max(box[0] - x, 0.0, x - box[2]) * scale_x
     dy = max(box[1] - y, 0.0, y - box[3]) * scale_y
     return dx * dx + dy * dy
 
 
 @compiled
-def _to_polygon(vertices, runs, boxes, first, last, x, y, scale_x, scale_y, best):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _to_polygon(vertices, runs, boxes, first, last, x, y, scale_x, scale_y, best):
     """Give the least squared distance below ``best``, with its place; ``best`` itself where there is none."""
     foot_x, foot_y = np.nan, np.nan
     for r in range(first, last):
@@ -109,7 +111,7 @@ def _to_polygon(vertices, runs, boxes, first, last, x, y, scale_x, scale_y, best
 
 
 @compiled
-def _nearest_on(vertices, runs, boxes, polygon_runs, positions, xy, scale, foot):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _nearest_on(vertices, runs, boxes, polygon_runs, positions, xy, scale, foot):
     for i in range(len(xy)):
         p = positions[i]
         _, foot[i, 0], foot[i, 1] = _to_polygon(
@@ -127,7 +129,7 @@ def _nearest_on(vertices, runs, boxes, polygon_runs, positions, xy, scale, foot)
 
 
 @compiled
-def _nearest_polygon(  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _nearest_polygon(
     vertices,
     runs,
     boxes,
@@ -138,7 +140,7 @@ def _nearest_polygon(  # type: ignore[no-untyped-def]  # noqa: ANN202
     xy,
     scale,
     found,
-    foot,  # noqa: ANN001
+    foot,
 ):
     top = len(levels) - 2
     stack_level = np.empty(_STACK, dtype=np.int64)

@@ -13,7 +13,13 @@ Floats = NDArray[np.float64]
 _PAIRS = 1 << 20
 
 
-def nearest_on(rings: Rings, reach: Reach, positions: NDArray[np.int32], xy: Floats, scale: Floats) -> Floats:
+def nearest_on(
+    rings: Rings,
+    reach: Reach,  # noqa: ARG001 - called as the compiled one is
+    positions: NDArray[np.int32],
+    xy: Floats,
+    scale: Floats,
+) -> Floats:
     """Find the place on a given polygon's edges that is nearest to each point.
 
     Parameters

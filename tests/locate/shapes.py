@@ -60,11 +60,16 @@ def patchwork(size, labels, rng, *, stretch=1, origin=(LON, LAT), empty=True):
     return np.array(parts)
 
 
-def star(vertices, rng, *, radius=0.01, centre=(LON, LAT)):
-    """Make a ring of many vertices that runs in and out."""
+def star(vertices, rng, *, radius=0.01, centre=(LON, LAT), spikes=0.4):
+    """Make a ring of many vertices: ``spikes`` of the radius deep, or (at 0) as crooked as a coast."""
     angle = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
-    length = radius * (0.6 + 0.4 * rng.random(vertices))
-    return snap(shapely.Polygon(np.column_stack([np.cos(angle), np.sin(angle)]) * length[:, None] + centre))
+    length = 1 - spikes * rng.random(vertices)
+    if spikes == 0:
+        wander = np.cumsum(rng.normal(size=vertices)) / vertices
+        length += 3 * (wander - wander[-1] * angle / (2 * np.pi))
+    return snap(
+        shapely.Polygon(np.column_stack([np.cos(angle), np.sin(angle)]) * radius * length[:, None] + centre)
+    )
 
 
 def hostile_points(polygons, count, rng):
