@@ -1,0 +1,425 @@
+"""A plan as pure data: which unit is in which grid, and the log of how it came about.
+
+A draft is never changed: every operation (:mod:`gis.planning.operations`, :mod:`gis.planning.cutting`)
+returns a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from gis.codes import next_serials
+from gis.errors import InputError, NotFoundError
+from gis.lattice import snap
+from gis.planning.adjacency import Adjacency, adjacency
+from gis.planning.faces import unite
+from gis.planning.measure import Floats, Geometries, Ints, lonlat, require
+from gis.planning.metrics import Division
+from gis.planning.report import Violation
+from gis.planning.sizes import numbers
+from gis.planning.standing import Standing
+from gis.terms import GridType
+
+Entry = dict[str, Any]
+"""One JSON-ready line of a log; see :mod:`gis.planning.history`."""
+
+Texts = NDArray[np.object_]
+"""An array of text."""
+
+
+@dataclass(frozen=True, eq=False)
+class UnitSet:
+    """The units of a community as arrays, in the frame's order.
+
+    Attributes
+    ----------
+    frame
+        ``unit_id``, ``households``, ``residents``, ``compound_code`` … and geometry on the lattice.
+    adjacency
+        Their graph.
+    barriers, tolerance_m
+        What the graph's costs were taken from, for units that are cut later.
+    """
+
+    frame: gpd.GeoDataFrame
+    adjacency: Adjacency
+    barriers: gpd.GeoDataFrame | None = None
+    tolerance_m: float = 2.0
+
+    @classmethod
+    def of(
+        cls, units: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame | None = None, *, tolerance_m: float = 2.0
+    ) -> UnitSet:
+        """Read units once, for as many drafts as will be made of them.
+
+        Parameters
+        ----------
+        units
+            ``unit_id``, ``households`` and geometry: a valid coverage.
+        barriers, tolerance_m
+            For the cost of borders; see :func:`gis.planning.adjacency.adjacency`.
+
+        Returns
+        -------
+        UnitSet
+            The units.
+
+        Raises
+        ------
+        InputError
+            If a unit's id stands twice.
+        """
+        require(units, ("unit_id", "households"), where="units")
+        frame = units.reset_index(drop=True)
+        frame = frame.set_geometry(gpd.GeoSeries(snap(lonlat(units, where="units")), crs=4490))
+        frame["unit_id"] = frame["unit_id"].astype(str)
+        if not frame["unit_id"].is_unique:
+            double = frame.loc[frame["unit_id"].duplicated(), "unit_id"].iloc[0]
+            raise InputError(f"unit {double} stands twice", where="units", mend="give every unit its own id")
+        graph = adjacency(frame, barriers, tolerance_m=tolerance_m)
+        return cls(frame, graph, barriers, tolerance_m)
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The units' ids."""
+        return list(self.frame["unit_id"])
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The row of each id."""
+        return {name: row for row, name in enumerate(self.ids)}
+
+    @cached_property
+    def shapes(self) -> Geometries:
+        """Polygons in degrees, shape (n,)."""
+        return np.asarray(self.frame.geometry.values, dtype=object)
+
+    @cached_property
+    def bounds(self) -> Floats:
+        """West, south, east, north of each unit, shape (n, 4)."""
+        return np.asarray(shapely.bounds(self.shapes), dtype=np.float64)
+
+    @cached_property
+    def households(self) -> Floats:
+        """Of each unit, NaN where unknown, shape (n,)."""
+        return numbers(self.frame, "households", where="units")
+
+    @cached_property
+    def residents(self) -> Floats:
+        """Of each unit, NaN where unknown, shape (n,)."""
+        return numbers(self.frame, "residents", where="units")
+
+    @cached_property
+    def compound_codes(self) -> list[str]:
+        """The compounds that units are in, ascending."""
+        if "compound_code" not in self.frame.columns:
+            return []
+        return sorted(set(self.frame["compound_code"].dropna().astype(str)))
+
+    @cached_property
+    def compounds(self) -> Ints | None:
+        """The number of each unit's compound in ``compound_codes``, or -1; ``None`` without compounds."""
+        if not self.compound_codes:
+            return None
+        number = {code: index for index, code in enumerate(self.compound_codes)}
+        column = self.frame["compound_code"]
+        return np.array([number.get(str(code), -1) for code in column], dtype=np.int64)
+
+    def rows(self, unit_ids: Iterable[str]) -> Ints:
+        """Find units by id.
+
+        Parameters
+        ----------
+        unit_ids
+            Their ids.
+
+        Returns
+        -------
+        numpy.ndarray
+            Their rows, each once, ascending.
+
+        Raises
+        ------
+        NotFoundError
+            If an id is not one of a unit.
+        """
+        try:
+            found = {self.row_of[str(name)] for name in unit_ids}
+        except KeyError as error:
+            raise NotFoundError(f"there is no unit {error.args[0]}", where="units") from None
+        return np.array(sorted(found), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class GridInfo:
+    """What a grid of a draft is, besides its units.
+
+    Attributes
+    ----------
+    grid_type, name, colour_theme
+        As in the grids layer.
+    locked
+        Whether operations must leave its units alone.
+    predecessors
+        Codes that it took the place of.
+    """
+
+    grid_type: str = str(GridType.BASIC)
+    name: str | None = None
+    colour_theme: str | None = None
+    locked: bool = False
+    predecessors: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it JSON-ready.
+
+        Returns
+        -------
+        dict
+            Plain values.
+        """
+        return {
+            "grid_type": self.grid_type,
+            "name": self.name,
+            "colour_theme": self.colour_theme,
+            "locked": self.locked,
+            "predecessors": list(self.predecessors),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> GridInfo:
+        """Read what :meth:`as_dict` wrote.
+
+        Parameters
+        ----------
+        values
+            Plain values.
+
+        Returns
+        -------
+        GridInfo
+            The same.
+        """
+        return cls(**{**values, "predecessors": tuple(values.get("predecessors", ()))})
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """A state of a plan.
+
+    Attributes
+    ----------
+    units
+        What it is made of.
+    owner
+        The grid code of each unit, ``""`` for one in no grid; object array of text, shape (n,).
+    grids
+        Code → what the grid is; in the order of their making.
+    community_code
+        Whose plan it is.
+    used_codes
+        Every grid code that the community ever had: serials are never used again.
+    log
+        What was done, oldest first; append-only.
+    households_min, households_max
+        The limits.
+    """
+
+    units: UnitSet
+    owner: Texts
+    grids: dict[str, GridInfo]
+    community_code: str
+    used_codes: frozenset[str] = frozenset()
+    log: tuple[Entry, ...] = ()
+    households_min: int = 300
+    households_max: int = 500
+
+    @cached_property
+    def codes(self) -> list[str]:
+        """The grids' codes; their places are the labels of :attr:`division`."""
+        return list(self.grids)
+
+    @cached_property
+    def labels(self) -> Ints:
+        """The place of each unit's grid in ``codes``, or -1; shape (n,)."""
+        place = {code: index for index, code in enumerate(self.codes)}
+        return np.array([place.get(code, -1) for code in self.owner.tolist()], dtype=np.int64)
+
+    @cached_property
+    def division(self) -> Division:
+        """The labelling with what its metrics need."""
+        return Division(
+            self.labels,
+            self.units.adjacency,
+            self.units.households,
+            compounds=self.units.compounds,
+            households_min=self.households_min,
+            households_max=self.households_max,
+            exempt=np.array([info.grid_type != GridType.BASIC for info in self.grids.values()], dtype=bool),
+        )
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Totals of every grid, and violations."""
+        return Standing(
+            self.division, self.codes, self.units.compound_codes, self.units.bounds, self.units.ids
+        )
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """What is wrong with it now, as far as units tell: sizes, parts, compounds, units in no grid."""
+        return self.standing.violations
+
+    def units_of(self, code: str) -> Ints:
+        """Find the units of a grid.
+
+        Parameters
+        ----------
+        code
+            Its code.
+
+        Returns
+        -------
+        numpy.ndarray
+            Their rows, ascending.
+
+        Raises
+        ------
+        NotFoundError
+            If the draft has no such grid.
+        """
+        self.info(code)
+        return np.flatnonzero(self.owner == code)
+
+    def info(self, code: str) -> GridInfo:
+        """Look a grid up.
+
+        Parameters
+        ----------
+        code
+            Its code.
+
+        Returns
+        -------
+        GridInfo
+            What it is.
+
+        Raises
+        ------
+        NotFoundError
+            If the draft has no such grid.
+        """
+        if code not in self.grids:
+            raise NotFoundError(f"the draft has no grid {code}", where="grid_code")
+        return self.grids[code]
+
+    def next_code(self, grid_type: str = str(GridType.BASIC)) -> str:
+        """Give the next free serial of the community.
+
+        Parameters
+        ----------
+        grid_type
+            Basic or exclusive.
+
+        Returns
+        -------
+        str
+            A grid code that was never used, in no edition and not in this draft.
+        """
+        used = self.used_codes | set(self.grids)
+        return next_serials(self.community_code, used, 1, GridType(grid_type))[0]
+
+    def grids_frame(self) -> gpd.GeoDataFrame:
+        """Dissolve the units into grids.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            A row for each grid that has units: ``grid_code``, ``grid_type``, ``name``, ``community_code``,
+            ``colour_theme``, ``predecessors``, ``households``, ``residents`` and geometry (EPSG:4490).
+        """
+        shapes = unite(self.units.shapes, self.labels, len(self.codes))
+        held = np.flatnonzero(self.division.units > 0)
+        infos = [self.grids[self.codes[place]] for place in held]
+        return gpd.GeoDataFrame(
+            {
+                "grid_code": [self.codes[place] for place in held],
+                "grid_type": [info.grid_type for info in infos],
+                "name": pd.Series([info.name for info in infos], dtype=object),
+                "community_code": self.community_code,
+                "colour_theme": pd.Series([info.colour_theme for info in infos], dtype=object),
+                "predecessors": pd.Series([list(info.predecessors) for info in infos], dtype=object),
+                "households": self.division.sizes[held],
+                "residents": self.standing.residents_of(self.units.residents)[held],
+            },
+            geometry=shapes[held],
+            crs=4490,
+        )
+
+
+def start_draft(
+    units: UnitSet,
+    community_code: str,
+    grids: pd.DataFrame | None = None,
+    *,
+    used_codes: Iterable[str] = (),
+    households_min: int = 300,
+    households_max: int = 500,
+) -> Draft:
+    """Start a draft from the grids that the units are in now.
+
+    Parameters
+    ----------
+    units
+        With ``grid_code`` where a unit is in a grid.
+    community_code
+        The community's 12 digits.
+    grids
+        ``grid_code`` and, where known, ``grid_type``, ``name``, ``colour_theme`` of today's grids.
+    used_codes
+        Every grid code that the community ever had.
+    households_min, households_max
+        The limits.
+
+    Returns
+    -------
+    Draft
+        With an empty log.
+    """
+    owner = np.full(len(units.ids), "", dtype=object)
+    if "grid_code" in units.frame.columns:
+        column = units.frame["grid_code"]
+        owner[:] = ["" if pd.isna(code) else str(code) for code in column]
+    infos: dict[str, GridInfo] = {}
+    if grids is not None:
+        require(grids, ("grid_code",), where="grids")
+        for row in grids.to_dict(orient="records"):
+            infos[str(row["grid_code"])] = GridInfo(
+                grid_type=_text(row.get("grid_type")) or str(GridType.BASIC),
+                name=_text(row.get("name")),
+                colour_theme=_text(row.get("colour_theme")),
+            )
+    for code in sorted(set(owner.tolist()) - {""}):
+        infos.setdefault(code, GridInfo())
+    return Draft(
+        units,
+        owner,
+        infos,
+        community_code,
+        frozenset(str(code) for code in used_codes) | frozenset(infos),
+        households_min=households_min,
+        households_max=households_max,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or pd.isna(value) else str(value)
