@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from gis.cli import dividing, locating, mapping, serving
+from gis.cli import dividing, layers, locating, mapping, serving
 from gis.errors import WanggeError
 
 app = typer.Typer(
@@ -25,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (serving, locating, dividing, mapping):
+for part in (serving, layers, locating, dividing, mapping):
     part.add_commands(app)
 
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)

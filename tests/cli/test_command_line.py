@@ -12,8 +12,10 @@ import pytest
 import typer
 
 from gis import cli
+from gis.cli.layers import Layer
 from gis.demo.community import make_community
 from gis.layers.database import Database
+from gis.layers.schema import LAYERS
 from gis.service.loading import load_place
 from gis.settings import settings
 
@@ -214,3 +216,41 @@ def test_a_token_is_shown_once_and_can_be_revoked(
     assert "desk 1" in out
     assert token not in out
     assert run("token", "revoke", "desk 1")[0] == 0
+
+
+def test_the_layers_of_the_help_are_those_that_are_stored() -> None:
+    assert [str(layer) for layer in Layer] == list(LAYERS)
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("suffix", ["gpkg", "geojson", "csv"])
+def test_what_is_exported_is_imported_again_unchanged(
+    run: Callable[..., tuple[int, str, str]], demo: None, tmp_path: Path, suffix: str
+) -> None:
+    for layer in ("buildings", "grids", "service_points"):
+        file = tmp_path / f"{layer}.{suffix}"
+        assert run("export", layer, "-o", file)[0] == 0
+        crs = ("--crs", "cgcs2000") if suffix == "csv" else ()
+        status, out, error = run("import", layer, file, *crs, "--json")
+        assert (status, error) == (0, "")
+        done = json.loads(out)
+        assert (done["added"], done["changed"]) == (0, 0)
+
+
+@pytest.mark.database
+def test_a_dry_run_changes_nothing_and_a_refused_row_shows_in_the_status(
+    run: Callable[..., tuple[int, str, str]], demo: None, tmp_path: Path
+) -> None:
+    file = tmp_path / "points.csv"
+    file.write_text(
+        "point_code,name,category,lon,lat\n"
+        f"{COMMUNITY}990001,新点,health,111.62,40.81\n"
+        "1.50103E+17,坏码,health,111.62,40.81\n",
+        encoding="utf-8",
+    )
+    for _ in range(2):  # the second finds it as new as the first did
+        status, out, _ = run("import", "service_points", file, "--crs", "wgs84", "--dry-run", "--json")
+        done = json.loads(out)
+        assert status == 1
+        assert done["added"] == 1
+        assert "spreadsheet" in json.dumps(done["report"])
