@@ -43,6 +43,13 @@ STATIC = Path(__file__).parent / "static"
 VENDOR = STATIC / "vendor"
 PARTS_FOLDER = "parts"
 
+_LEAFLET = "part:leaflet/leaflet.js"
+_MARKER_PICTURES = {
+    "iconUrl": "part:leaflet/images/marker-icon.png",
+    "iconRetinaUrl": "part:leaflet/images/marker-icon-2x.png",
+    "shadowUrl": "part:leaflet/images/marker-shadow.png",
+}
+
 _PREFIXES = {"part": (VENDOR, "/static/vendor/"), "own": (STATIC, "/static/maps/")}
 _LINK = re.compile(
     r'<script src="((?:part|own):[^"]+)"></script>|<link rel="stylesheet" href="((?:part|own):[^"]+)"/>'
@@ -161,7 +168,7 @@ def own_parts(root: Element) -> Iterator[None]:
     None
         Within, ``default_js`` and ``default_css`` hold parts.
     """
-    changed: list[tuple[Element, str]] = []
+    changed: list[tuple[Element, str, Any]] = []
     try:
         for element in _elements_under(root):
             if isinstance(element, JSCSSMixin):
@@ -169,13 +176,16 @@ def own_parts(root: Element) -> Iterator[None]:
                     listed = getattr(element, field)
                     wanted_by = type(element).__name__
                     own = [(name, part_for(address, wanted_by=wanted_by)) for name, address in listed]
-                    if own != listed and field not in vars(element):
+                    if own != listed:
+                        changed.append((element, field, vars(element).get(field)))
                         setattr(element, field, own)
-                        changed.append((element, field))
         yield
     finally:
-        for element, field in changed:
-            delattr(element, field)
+        for element, field, before in changed:
+            if before is None:
+                delattr(element, field)
+            else:
+                setattr(element, field, before)
 
 
 def deliver(html: str, delivery: Delivery, *, parts_folder: str = PARTS_FOLDER) -> str:
@@ -337,22 +347,33 @@ def _text_of(part: str) -> str:
 
 
 def _inline_script(part: str) -> str:
-    return f"<script>{script_safe(_text_of(part))}</script>"
+    script = _text_of(part)
+    if part == _LEAFLET:
+        # Leaflet finds its marker's pictures by an address in its style sheet, which is none in one file.
+        pictures = {option: _data_address(picture) for option, picture in _MARKER_PICTURES.items()}
+        script += "\ndelete L.Icon.Default.prototype._getIconUrl;"
+        script += f"L.Icon.Default.mergeOptions({json.dumps(pictures)});"
+    return f"<script>{script_safe(script)}</script>"
+
+
+def _data_address(part: str) -> str:
+    kind = mimetypes.guess_type(part)[0] or "application/octet-stream"
+    return f"data:{kind};base64,{base64.b64encode(part_bytes(part)).decode()}"
 
 
 def _inline_style(part: str) -> str:
     text = _text_of(part)
 
     def embedded(match: re.Match[str]) -> str:
-        named = _beside(part, match[2])
-        kind = mimetypes.guess_type(named)[0] or "application/octet-stream"
-        return f"url(data:{kind};base64,{base64.b64encode(part_bytes(named)).decode()})"
+        return f"url({_data_address(_beside(part, match[2]))})"
 
     safe = re.sub(r"<(?=/style)", r"<\\", _CSS_URL.sub(embedded, text), flags=re.IGNORECASE)
     return f"<style>{safe}</style>"
 
 
 def _named_by(part: str) -> list[str]:
+    if part == _LEAFLET:
+        return list(_MARKER_PICTURES.values())
     if not part.endswith(".css"):
         return []
     text = part_bytes(part).decode()

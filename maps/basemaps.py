@@ -158,7 +158,8 @@ def basemap(
         return Basemap("amap", (TileSet(_AMAP, "1234"),), "© 高德地图 AutoNavi", datum="gcj02")
     if kind == "osm":
         return Basemap("osm", (TileSet(_OSM, max_zoom=19),), "© OpenStreetMap contributors")
-    words = escape(attribution or "")
+    # Braces would be read as a template on the way into the page.
+    words = escape(attribution or "").replace("{", "&#123;")
     if kind == "raster":
         return Basemap("raster", (TileSet(_checked(address, ("{z}", "{x}", "{y}"))),), words)
     if kind == "pmtiles":
@@ -176,7 +177,9 @@ def _checked(address: str | None, wanted: tuple[str, ...]) -> str:
     )
     if not address:
         raise InputError("this basemap needs an address", where="basemap_url", mend=mend)
-    if urlsplit(address).scheme not in {"", "http", "https"} or re.search(r"""[\s"'<>;\\]""", address):
+    if urlsplit(address).scheme not in {"", "http", "https"} or re.search(
+        r"""[\s"'<>;\\]|\{[{%#]""", address
+    ):
         raise InputError("the address of the basemap cannot be used", where="basemap_url", mend=mend)
     missing = [name for name in wanted if name not in address]
     if missing:

@@ -7,6 +7,7 @@ five themes stay apart for people who see no red or no green (checked in the tes
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ GLYPHS: dict[str, str] = _SHAPES["glyphs"]
 """Glyph → path on the same field, filled with white by the even-odd rule."""
 
 MARKS = ("circle", "triangle", "square", "diamond", "star", "bar")
+
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -199,7 +203,9 @@ def themes_of(values: Iterable[Any], table: pd.DataFrame | None = None) -> dict[
 
 
 def plain_text(value: Any) -> str:
-    """Turn a cell of a frame into text; missing ones into none.
+    """Turn a cell of a frame into text that a page can carry; missing ones into none.
+
+    Control characters and lone surrogates, which neither HTML nor UTF-8 can hold, become U+FFFD.
 
     Parameters
     ----------
@@ -213,7 +219,7 @@ def plain_text(value: Any) -> str:
     """
     if value is None or (not isinstance(value, str) and pd.api.types.is_scalar(value) and pd.isna(value)):
         return ""
-    return str(value).strip()
+    return _UNPRINTABLE.sub("\ufffd", str(value)).strip()
 
 
 def _named(key: str, otherwise: str) -> dict[Language, str]:

@@ -234,7 +234,7 @@ def _pack_lines(geometries: Any, frame: Frame, unit: int, *, closed: bool) -> li
     kept[1:] = (of_line[1:] != of_line[:-1]) | (units[1:] != units[:-1]).any(axis=1)
     units, of_line = units[kept], of_line[kept]
     starts = np.flatnonzero(np.diff(of_line, prepend=-1))
-    for start, end in zip(starts, [*starts[1:], len(of_line)], strict=True):
+    for start, end in zip(starts, np.append(starts, len(of_line))[1:], strict=True):
         vertices = units[start : end - 1] if closed else units[start:end]
         if len(vertices) >= (3 if closed else 2):
             packed[int(owner[of_line[start]])].append(differences(vertices))

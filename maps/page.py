@@ -23,6 +23,7 @@ from maps.assets import Delivery
 HTML_LANGUAGES: dict[Language, str] = {"zh": "zh-CN", "en": "en"}
 
 _POLICY_PLACE = "<!--policy-->"
+_BLOCK = re.compile(r"<!--block:[a-z]+-->")
 _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 _FIXED_VIEWPORT = re.compile(r'<meta name="viewport"[^>]*user-scalable=no[^>]*>')
 _STYLE_ATTRIBUTE = re.compile(r"<[a-zA-Z][^<>]*\sstyle\s*=")
@@ -95,6 +96,7 @@ class Page(Figure):
         self.delivery: Delivery = delivery
         self.origins = origins or Origins()
         self.parts_folder = parts_folder
+        self._blocks: dict[str, str] = {}
         # Branca's own charset line: the template writes one before anything else.
         self.header._children.clear()  # noqa: SLF001
 
@@ -116,6 +118,28 @@ class Page(Figure):
         strict_styles = _STYLE_ATTRIBUTE.search(raw) is None
         return html.replace(_POLICY_PLACE, self._policy(html, strict_styles=strict_styles), 1)
 
+    def block(self, name: str, html: str) -> str:
+        """Set HTML aside to be put in after everything is rendered, and return the mark of its place.
+
+        Branca compiles what an element rendered as a template once more, so braces in somebody's name would
+        be *run on this machine*. Whatever carries text from frames goes into a page by this way only.
+
+        Parameters
+        ----------
+        name
+            Letters.
+        html
+            Escaped already for where it stands.
+
+        Returns
+        -------
+        str
+            The mark, to be written by an element's template.
+        """
+        mark = f"<!--block:{name}-->"
+        self._blocks[mark] = html
+        return mark
+
     def parts(self) -> list[str]:
         """List the parts that the page asks for.
 
@@ -130,7 +154,9 @@ class Page(Figure):
         with assets.own_parts(self):
             raw: str = super().render(**kwargs)
         # Folium forbids pinch-zoom, which people with weak sight need.
-        return _FIXED_VIEWPORT.sub("", raw)
+        raw = _FIXED_VIEWPORT.sub("", raw)
+        # In one pass, so that a block cannot name another.
+        return _BLOCK.sub(lambda mark: self._blocks.get(mark[0], ""), raw)
 
     def _policy(self, html: str, *, strict_styles: bool) -> str:
         """Allow the scripts and styles that are in the page by their hash, and nothing else."""

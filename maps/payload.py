@@ -201,7 +201,8 @@ def _public(points: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:
         return None
     _need(points, "service_points", ("name", "category"))
     if "public" in points.columns:
-        points = points[[value is not False and plain_text(value) != "False" for value in points["public"]]]
+        # Only a plain "no" hides a point: a column that is missing or empty says nothing.
+        points = points[np.array([plain_text(value) != "False" for value in points["public"]], dtype=bool)]
     return points.reset_index(drop=True)
 
 

@@ -9,21 +9,28 @@ draws itself goes into the page as data (:mod:`maps.payload`) and is drawn by ou
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import folium
 import geopandas as gpd
 import pandas as pd
+from branca.element import Element
 from folium.template import Template
 
 from gis.texts import LANGUAGES, Language, text
 from maps.assets import Delivery, json_safe
 from maps.basemaps import NO_BASEMAP, Basemap
+from maps.legend import plain_text
 from maps.page import Origins, Page
 from maps.payload import Facts, ServiceFrames, pack
 from maps.plain_list import plain_list
 
 SCRIPTS = ("base", "geometry", "signs", "scene", "labels", "clusters", "details", "position", "panel", "main")
+
+
+# What Folium's markers and pop-ups use, should somebody add some. Bootstrap is not among it: they do without,
+# and it would restyle the page.
+_MARKER_PARTS = {"jquery", "awesome_markers"}
+_MARKER_STYLES = {"glyphicons_css", "awesome_markers_font_css", "awesome_markers_css", "awesome_rotate_css"}
 
 
 class ServiceMap(folium.Map):
@@ -55,7 +62,7 @@ class ServiceMap(folium.Map):
         {% macro html(this, kwargs) %}
         <div id="wg"></div>
         {{ this.plain_list }}
-        <script type="application/json" id="wg-data">{{ this.data }}</script>
+        {{ this.data }}
         {% endmacro %}
         {% macro script(this, kwargs) %}
         var {{ this.get_name() }} = WanggeMap.start("wg", "wg-data");
@@ -68,8 +75,9 @@ class ServiceMap(folium.Map):
         # Fixed names make the same frames give the same bytes.
         self._id = "service"
         page.add_child(self, name="map")
-        self.data = json_safe(packed)
-        self.plain_list = plain_list(packed)
+        data = f'<script type="application/json" id="wg-data">{json_safe(packed)}</script>'
+        self.data = page.block("data", data)
+        self.plain_list = page.block("list", plain_list(packed))
         for number, tiles in enumerate(under.tiles):
             layer = folium.TileLayer(
                 tiles.address,
@@ -80,7 +88,29 @@ class ServiceMap(folium.Map):
                 control=False,
             )
             layer._id = f"base{number}"  # noqa: SLF001
-            self.add_child(layer, name=f"base{number}")
+            super().add_child(layer, name=f"base{number}")
+
+    def add_child(self, child: Element, name: str | None = None, index: int | None = None) -> Element:
+        """Add another Folium layer, and with the first one the parts that Folium's markers need.
+
+        Parameters
+        ----------
+        child
+            Any Folium element whose parts are among ours.
+        name, index
+            As in Folium.
+
+        Returns
+        -------
+        branca.element.Element
+            This map.
+        """
+        if "default_js" not in vars(self):
+            scripts = [part for part in folium.Map.default_js if part[0] in _MARKER_PARTS]
+            styles = [part for part in folium.Map.default_css if part[0] in _MARKER_STYLES]
+            self.default_js = [self.default_js[0], *scripts, *self.default_js[1:]]
+            self.default_css = [self.default_css[0], *styles, *self.default_css[1:]]
+        return super().add_child(child, name=name, index=index)
 
     def html(self) -> str:
         """Render the whole page.
@@ -197,7 +227,7 @@ def service_map(
         language=language,
         edition=edition,
         updated_on=updated_on,
-        approval_number=approval_number,
+        approval_number=plain_text(approval_number) or None,
         verified_within_days=verified_within_days,
         walking_speed_m_s=walking_speed_m_s,
         detour=detour,
@@ -214,5 +244,5 @@ def service_map(
 
 
 def _title(place: str | None, language: Language) -> str:
-    named: Any = place or text("maps.page.community", language)
+    named = plain_text(place) or text("maps.page.community", language)
     return text("maps.page.title", language, place=named)
