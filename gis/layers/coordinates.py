@@ -28,7 +28,12 @@ _METRES = 1e8
 
 
 def find_coordinate_columns(
-    names: Sequence[str], *, lon_field: str | None = None, lat_field: str | None = None, where: str
+    names: Sequence[str],
+    *,
+    lon_field: str | None = None,
+    lat_field: str | None = None,
+    where: str,
+    options: tuple[str, str] = ("--lon-field", "--lat-field"),
 ) -> tuple[str, str] | None:
     """Find the columns of longitude (or x) and latitude (or y).
 
@@ -40,6 +45,8 @@ def find_coordinate_columns(
         Columns that the user names.
     where
         The file, for the message.
+    options
+        How the user names the two, for the message.
 
     Returns
     -------
@@ -51,12 +58,12 @@ def find_coordinate_columns(
     InputError
         If a named column is not there, several columns would do, or only one of the two is there.
     """
-    lon = _one(names, lon_field, _LON, "longitude", "lon_field", where)
-    lat = _one(names, lat_field, _LAT, "latitude", "lat_field", where)
+    lon = _one(names, lon_field, _LON, "longitude", options[0], where)
+    lat = _one(names, lat_field, _LAT, "latitude", options[1], where)
     if lon is None and lat is None:
         return None
     if lon is None or lat is None:
-        other, option = ("longitude", "lon_field") if lon is None else ("latitude", "lat_field")
+        other, option = ("longitude", options[0]) if lon is None else ("latitude", options[1])
         raise InputError(
             f"column {lon or lat!r} holds one coordinate, but no column is known to hold the {other}",
             where=where,

@@ -84,8 +84,6 @@ def read_layer(
     kind: Kind | None = None,
     kinds: Mapping[str, ColumnKind] | None = None,
     code_field: str | None = None,
-    lon_field: str | None = None,
-    lat_field: str | None = None,
     override_crs: bool = False,
     extent: Extent | None = None,
 ) -> tuple[pd.DataFrame, ImportReport]:
@@ -98,7 +96,8 @@ def read_layer(
     crs
         What its coordinates are in; needed where the file does not say.
     fields
-        Ours → theirs.
+        Ours → theirs. ``lon``, ``lat`` and ``geometry`` (WKT) name the columns that a table's geometry is
+        made of, which are found by their usual names otherwise.
     encoding
         Of CSV and Shapefile; found out unless given.
     layer
@@ -111,8 +110,6 @@ def read_layer(
         Our columns → the kind of their values; others stay as the file has them.
     code_field
         Our name of the column that identifies a row: it must be there, filled and different.
-    lon_field, lat_field
-        Coordinate columns of CSV and XLSX; found by their names unless given.
     override_crs
         Whether ``crs`` beats a label in the file that is known to be wrong.
     extent
@@ -135,10 +132,20 @@ def read_layer(
     given = parse_crs(crs) if crs is not None else None
     raw = _read_raw(source, encoding=encoding, layer=layer, geometry=geometry is not False)
     if raw.geometry is None and geometry is not False and file_format(source) in {"csv", "xlsx", "parquet"}:
-        add_geometry(raw, given, lon_field=lon_field, lat_field=lat_field, where=source.name)
+        named = fields or {}
+        add_geometry(
+            raw,
+            given,
+            lon_field=named.get("lon"),
+            lat_field=named.get("lat"),
+            wkt_field=named.get("geometry"),
+            where=source.name,
+        )
     if file_format(source) == "shp":
         raw.rows = restore_names(raw.rows, source)
-    rows = _renamed(raw, fields or {}, source)
+    rows = _renamed(
+        raw, {ours: theirs for ours, theirs in (fields or {}).items() if ours != "geometry"}, source
+    )
     entries = list(raw.entries)
     refused = {entry.row for entry in entries if entry.action is Action.REFUSED}
     rows = _cast(rows, kinds or {}, entries)
@@ -357,8 +364,8 @@ def _shapes(
         raise GeometryError(
             "no geometry was found in it",
             where=path.name,
-            mend="give it coordinate columns (lon, lat) or a column named wkt, or name them "
-            f"(--lon, --lat); the columns are {', '.join(map(str, raw.rows.columns))}",
+            mend="name its columns (--field lon=… --field lat=…, or --field geometry=… for WKT); "
+            f"the columns are {', '.join(map(str, raw.rows.columns))}",
         )
     datum, notes = settle_datum(
         given, raw.datum, override=override_crs, own_note=raw.datum_note, where=path.name

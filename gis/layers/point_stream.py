@@ -259,7 +259,7 @@ def open_points(
             raise InputError(
                 "no column looks like a longitude or latitude",
                 where=path.name,
-                mend=f"name them (--lon, --lat); the columns are {', '.join(opened.columns)}",
+                mend=f"name them (--lon-field, --lat-field); the columns are {', '.join(opened.columns)}",
             )
         opened.coordinates, own, notes = pair, None, []
     opened.datum, said = settle_datum(
@@ -310,7 +310,7 @@ def _open_gpkg(path: Path, layer: str | None) -> tuple[PointFile, Datum | None, 
             raise InputError(
                 f"the file has several layers: {', '.join(names)}" if names else "the file has no layer",
                 where=path.name,
-                mend="name one (--layer)" if names else _BROKEN,
+                mend="name one (--sheet)" if names else _BROKEN,
             )
         if layer is not None and layer not in names:
             raise InputError(

@@ -284,5 +284,5 @@ def settle_datum(
     raise CrsError(
         f"the file says {own.name}, but {given.name} was given",
         where=where,
-        mend="leave --crs out to believe the file, or add --override-crs if its label is wrong",
+        mend="leave --crs out to believe the file, or add --force-crs if its label is wrong",
     )

@@ -15,14 +15,14 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.crs import metres_per_degree
-from gis.lattice import STEPS_PER_DEGREE, snap
+from gis.lattice import snap
 
 Geometries = NDArray[np.object_]
 
 WIDTH_M = 0.5
 """Overlaps and gaps that are narrower are slivers."""
 
-_SNAPPING = 2 / STEPS_PER_DEGREE
+_SNAPPING_M = 0.002
 _ROUNDS = 4
 
 
@@ -66,22 +66,23 @@ def close_slivers(shapes: Any, *, width_m: float = WIDTH_M) -> Closed:
     good = np.setdiff1d(np.arange(len(work)), [place for pair in disputes for place in pair[:2]])
     if not good.size:
         return Closed(work, {}, disputes)
-    middle = float(np.nanmean(shapely.bounds(work[good])[:, [1, 3]]))
-    gap = width_m / float(metres_per_degree(middle)[1])
+    box = shapely.total_bounds(work[good])
+    origin = box[:2]
+    scale = np.array([float(length) for length in metres_per_degree((box[1] + box[3]) / 2)])
     before = work.copy()
     for _ in range(_ROUNDS):
-        if shapely.coverage_is_valid(work[good], gap_width=gap) and not _overlaps(work[good]).size:
+        # Widths are metres, the same both ways; the way back lands on the very lattice points again.
+        metric = shapely.transform(work[good], lambda xy: (xy - origin) * scale)
+        if shapely.coverage_is_valid(metric, gap_width=width_m) and not _overlaps(work[good]).size:
             break
-        clean = shapely.coverage_clean(work[good], gap_width=gap, snapping_distance=_SNAPPING)
+        clean = shapely.coverage_clean(metric, gap_width=width_m, snapping_distance=_SNAPPING_M)
+        clean = snap(shapely.transform(clean, lambda xy: xy / scale + origin))
         kept = shapely.is_valid(clean) & ~shapely.is_empty(clean)
-        clean = snap(clean)
-        kept &= shapely.is_valid(clean)
         work[good[kept]] = clean[kept]
     changed = np.flatnonzero(
         ~shapely.equals_identical(shapely.normalize(_multi(before)), shapely.normalize(_multi(work)))
     )
-    east, north = metres_per_degree(middle)
-    gained = (shapely.area(work) - shapely.area(before)) * float(east) * float(north)
+    gained = (shapely.area(work) - shapely.area(before)) * scale.prod()
     work[changed] = shapely.orient_polygons(_multi(work[changed]))
     return Closed(work, {int(place): float(gained[place]) for place in changed}, disputes)
 

@@ -23,6 +23,7 @@ from gis.layers.raw_table import RawTable, parse_texts
 from gis.layers.report import Action, ImportRow
 
 _EXCEL_DIGITS = 10**15
+_OPTIONS = ("--field lon=…", "--field lat=…")
 
 
 def read_csv(path: Path, *, encoding: str | None = None) -> RawTable:
@@ -122,7 +123,13 @@ def read_xlsx(path: Path, *, sheet: str | None = None) -> RawTable:
 
 
 def add_geometry(
-    table: RawTable, datum: Datum | None, *, lon_field: str | None, lat_field: str | None, where: str
+    table: RawTable,
+    datum: Datum | None,
+    *,
+    lon_field: str | None = None,
+    lat_field: str | None = None,
+    wkt_field: str | None = None,
+    where: str,
 ) -> None:
     """Make geometries of a table's WKT column or its coordinate columns, in place.
 
@@ -134,14 +141,24 @@ def add_geometry(
         What the coordinates are in, which tells degrees from metres.
     lon_field, lat_field
         Coordinate columns that the user names.
+    wkt_field
+        Column of WKT that the user names.
     where
         The file, for the message.
     """
     names = [str(name) for name in table.rows.columns]
     wkt = [name for name in names if name.strip().casefold() in WKT_NAMES]
+    if wkt_field is not None:
+        if wkt_field not in names:
+            raise InputError(
+                f"there is no column {wkt_field!r}", where=where, mend=f"the columns are {', '.join(names)}"
+            )
+        wkt = [wkt_field]
     if len(wkt) > 1:
         raise InputError(
-            f"several columns could hold the geometry: {', '.join(wkt)}", where=where, mend="keep one"
+            f"several columns could hold the geometry: {', '.join(wkt)}",
+            where=where,
+            mend="name one (--field geometry=…)",
         )
     numbers = [int(row) for row in table.rows.index]
     if wkt and lon_field is None and lat_field is None:
@@ -153,7 +170,9 @@ def add_geometry(
         table.rows = table.rows.drop(columns=wkt)
         table.notes.append(f"geometry was read from column {wkt[0]!r}")
         return
-    pair = find_coordinate_columns(names, lon_field=lon_field, lat_field=lat_field, where=where)
+    pair = find_coordinate_columns(
+        names, lon_field=lon_field, lat_field=lat_field, where=where, options=_OPTIONS
+    )
     if pair is None:
         return
     x, y, reasons = parse_coordinates(list(table.rows[pair[0]]), list(table.rows[pair[1]]), datum or WGS84)

@@ -104,7 +104,7 @@ def read_geopackage(path: Path, *, layer: str | None = None) -> RawTable:
         shaped = [str(name) for name, kind in found if kind is not None] or names
         if len(shaped) != 1:
             words = f"the file has several layers: {', '.join(shaped)}" if shaped else "the file has no layer"
-            raise InputError(words, where=path.name, mend="name one (--layer)" if shaped else _BROKEN)
+            raise InputError(words, where=path.name, mend="name one (--sheet)" if shaped else _BROKEN)
         layer = shaped[0]
     elif layer not in names:
         raise InputError(

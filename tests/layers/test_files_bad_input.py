@@ -294,6 +294,22 @@ def test_cells_of_the_wrong_kind_refuse_their_row(tmp_path):
     assert _reasons(report)[3] == "'约300' is not a whole number"
 
 
+def test_geometry_columns_can_be_named(tmp_path):
+    path = _csv(tmp_path, "code,jd,wd,shape_text\na,111.6,40.8,POINT(1 2)\n")
+    frame, _ = read_layer(path, crs="wgs84", fields={"lon": "jd", "lat": "wd"})
+    assert frame.geometry.iloc[0].x == 111.6
+    frame, _ = read_layer(path, crs="wgs84", fields={"geometry": "shape_text"})
+    assert frame.geometry.iloc[0].x == 1
+    with pytest.raises(GeometryError, match="no geometry was found"):
+        read_layer(path, crs="wgs84")
+    with pytest.raises(InputError, match="there is no column 'nope'"):
+        read_layer(path, crs="wgs84", fields={"geometry": "nope"})
+    path = _csv(tmp_path, "code,lon,x,lat\na,111.6,1,40.8\n")
+    with pytest.raises(InputError, match="several columns could be the longitude") as caught:
+        read_layer(path, crs="wgs84")
+    assert "--field lon=…" in str(caught.value)
+
+
 def test_two_hundred_thousand_rows(tmp_path):
     size = 200_000
     rng = np.random.default_rng(1)
