@@ -12,6 +12,7 @@ from gis.locate.edges import Rings
 from gis.locate.kernels_numba import compiled
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 _STACK = 1024
 
@@ -77,6 +78,41 @@ def nearest_polygon(
         foot,
     )
     return found, foot
+
+
+def edges_near(
+    rings: Rings,  # noqa: ARG001 - called as NumPy's is
+    reach: Reach,
+    xy: Floats,
+    scale: Floats,
+    radius: Floats,
+) -> tuple[Ints, Ints, Ints]:
+    """List the edges near each point: all within the radius, and some beyond.
+
+    Parameters
+    ----------
+    rings
+        The boundaries.
+    reach
+        Their boxes.
+    xy, scale
+        As in :func:`nearest_on`.
+    radius
+        float64, shape (n,): metres.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        int64 each, a row for each edge found: the point, the polygon, and the edge's first vertex.
+    """
+    boxes = (reach.runs, reach.boxes, reach.polygon_runs, reach.packed, reach.order, reach.levels)
+    room = 256 * len(xy)
+    while True:
+        found = np.empty((room, 3), dtype=np.int64)
+        count = _edges_near(*boxes, xy, scale, radius, found)
+        if count <= room:
+            return found[:count, 0], found[:count, 1], found[:count, 2]
+        room = count
 
 
 @compiled
@@ -177,3 +213,34 @@ def _nearest_polygon(
             stack_level[depth], stack_node[depth] = level - 1, nearest
             depth += 1
         found[i], foot[i, 0], foot[i, 1] = owner, foot_x, foot_y
+
+
+@compiled
+def _edges_near(runs, boxes, polygon_runs, packed, order, levels, xy, scale, radius, found):
+    """Count the edges near each point, and write them into ``found`` as far as it has room."""
+    count = 0
+    stack_level = np.empty(_STACK, dtype=np.int64)
+    stack_node = np.empty(_STACK, dtype=np.int64)
+    for i in range(len(xy)):
+        x, y, scale_x, scale_y = xy[i, 0], xy[i, 1], scale[i, 0], scale[i, 1]
+        most = radius[i] * radius[i]
+        stack_level[0], stack_node[0], depth = len(levels) - 2, 0, 1
+        while depth > 0:
+            depth -= 1
+            level, node = stack_level[depth], stack_node[depth]
+            if _to_box(packed[levels[level] + node], x, y, scale_x, scale_y) > most:
+                continue
+            if level > 0:
+                last = min((node + 1) * PACK, levels[level] - levels[level - 1])
+                for child in range(node * PACK, last):
+                    stack_level[depth], stack_node[depth] = level - 1, child
+                    depth += 1
+                continue
+            p = order[node]
+            for r in range(polygon_runs[p], polygon_runs[p + 1]):
+                if _to_box(boxes[r], x, y, scale_x, scale_y) <= most:
+                    for vertex in range(runs[r, 0], runs[r, 1]):
+                        if count < len(found):
+                            found[count, 0], found[count, 1], found[count, 2] = i, p, vertex
+                        count += 1
+    return count

@@ -9,6 +9,7 @@ from gis.locate.distance import Reach
 from gis.locate.edges import Rings
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 _PAIRS = 1 << 20
 
@@ -107,3 +108,42 @@ def _to_polygon(rings: Rings, position: int, xy: Floats, scale: Floats) -> tuple
         squared[part] = distance[rows, least]
         foot[part] = xy[part] + place[rows, least] / scale[part]
     return squared, foot
+
+
+def edges_near(
+    rings: Rings,  # noqa: ARG001 - called as the compiled one is
+    reach: Reach,
+    xy: Floats,
+    scale: Floats,
+    radius: Floats,
+) -> tuple[Ints, Ints, Ints]:
+    """List the edges near each point: all within the radius, and some beyond.
+
+    Parameters
+    ----------
+    rings
+        The boundaries.
+    reach
+        Their boxes.
+    xy, scale
+        As in :func:`nearest_on`.
+    radius
+        float64, shape (n,): metres.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        int64 each, a row for each edge found: the point, the polygon, and the edge's first vertex.
+    """
+    points, polygons, vertices = [], [], []
+    polygon_of = np.repeat(np.arange(len(reach.polygon_runs) - 1), np.diff(reach.polygon_runs))
+    for i in range(len(xy)):
+        apart = np.maximum(np.maximum(reach.boxes[:, :2] - xy[i], xy[i] - reach.boxes[:, 2:]), 0.0) * scale[i]
+        run = np.flatnonzero((apart**2).sum(axis=1) <= radius[i] ** 2)
+        counts = reach.runs[run, 1] - reach.runs[run, 0]
+        which = np.repeat(run, counts)
+        offset = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+        points.append(np.full(len(which), i))
+        polygons.append(polygon_of[which])
+        vertices.append(reach.runs[which, 0] + offset)
+    return np.concatenate(points), np.concatenate(polygons), np.concatenate(vertices)

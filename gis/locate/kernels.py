@@ -11,10 +11,10 @@ import os
 COMPILED = not os.environ.get("WANGGE_WITHOUT_NUMBA") and importlib.util.find_spec("numba") is not None
 
 if COMPILED:
-    from gis.locate.distance_numba import nearest_on, nearest_polygon
+    from gis.locate.distance_numba import edges_near, nearest_on, nearest_polygon
     from gis.locate.kernels_numba import locate
 else:
-    from gis.locate.distance_numpy import nearest_on, nearest_polygon
+    from gis.locate.distance_numpy import edges_near, nearest_on, nearest_polygon
     from gis.locate.kernels_numpy import locate
 
-__all__ = ["COMPILED", "locate", "nearest_on", "nearest_polygon"]
+__all__ = ["COMPILED", "edges_near", "locate", "nearest_on", "nearest_polygon"]
