@@ -18,6 +18,7 @@ import numpy as np
 from gis.crs import Datum, parse_crs, to_storage
 from gis.errors import InputError, NotFoundError
 from gis.locate.index import GridIndex
+from gis.locate.uncertainty import NEGLIGIBLE, candidates
 from gis.service.compiled import GRID_LAYERS, Compiled
 from gis.settings import CHINA_STANDARD_TIME, Settings
 from gis.terms import GridType, OwnerStatus
@@ -26,6 +27,7 @@ from gis.texts import text
 DEFAULT_CONFIDENCE = 0.95
 """What a browser's accuracy radius stands for."""
 _LARGEST_ACCURACY_M = 50_000.0
+_FAR_SIGMA = math.sqrt(-2 * math.log(NEGLIGIBLE))
 _MEND_POINT = "give longitude and latitude as plain numbers, and the datum that they are in"
 
 
@@ -395,7 +397,7 @@ def _ask(index: GridIndex, layer: str, question: Question, settings: Settings) -
     if question.accuracy_m is None:
         found: tuple[tuple[str | None, float], ...] = ((owner, 1.0),)
     else:
-        found = _candidates(index, question)
+        found = _candidates(index, question, question.accuracy_m, owner, margin)
         if found[0][1] < settings.ambiguous_below:
             status = OwnerStatus.AMBIGUOUS
     return LayerAnswer(
@@ -410,14 +412,19 @@ def _ask(index: GridIndex, layer: str, question: Question, settings: Settings) -
     )
 
 
-def _candidates(index: GridIndex, question: Question) -> tuple[tuple[str | None, float], ...]:
-    assert question.accuracy_m is not None  # noqa: S101 - the caller asks only then
-    from gis.locate.uncertainty import candidates
-
-    found = candidates(
-        index, question.lon, question.lat, accuracy_m=question.accuracy_m, confidence=question.confidence
-    )
-    return tuple(found)
+def _candidates(
+    index: GridIndex, question: Question, radius: float, owner: str | None, margin: float
+) -> tuple[tuple[str | None, float], ...]:
+    """List who may hold the true position, best first; far from every border there is nothing to reckon."""
+    sigma = radius / math.sqrt(-2 * math.log1p(-question.confidence))
+    if owner is not None and margin > sigma * _FAR_SIGMA:
+        return ((owner, 1.0),)
+    found = candidates(index, question.lon, question.lat, radius, question.confidence)
+    listed: list[tuple[str | None, float]] = [(index.codes[at], chance) for at, chance in found.of(0)]
+    outside = float(found.outside[0])
+    if outside > 0 or not listed:
+        listed.append((None, outside))
+    return tuple(sorted(listed, key=lambda one: -one[1]))
 
 
 def _decide(answers: list[LayerAnswer], threshold: float) -> tuple[OwnerStatus, str | None, str]:

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from gis.service import places
 from gis.service.api.state import TheLanguage, TheService
+from gis.service.mapping import community_map
 from gis.texts import LANGUAGES, Language, as_language, text
 from maps.assets import part_address
 
@@ -52,7 +53,8 @@ def report(request: Request) -> Response:
 def service_map(service: TheService, community_code: str, language: TheLanguage) -> Response:
     """Show the residents' service map of a community."""
     with service.database.connection() as connection:
-        html = places.community_map(connection, community_code, service.settings, language)
+        picture = community_map(connection, community_code, service.settings, language=language)
+    html = str(picture.html())
     headers = {"Content-Security-Policy": _MAP_POLICY, "Cache-Control": "no-cache"}
     return HTMLResponse(html, headers=headers)
 

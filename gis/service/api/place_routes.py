@@ -14,6 +14,7 @@ from gis.service import places
 from gis.service.access import reach_of
 from gis.service.api.json_response import JsonResponse, as_json
 from gis.service.api.state import TheService
+from gis.service.checking import check_community
 from gis.texts import LANGUAGES, Language, catalogue
 
 router = APIRouter(default_response_class=JsonResponse)
@@ -57,8 +58,9 @@ async def communities(service: TheService) -> JsonResponse:
 def check(service: TheService, community_code: str) -> JsonResponse:
     """Check the grids in force of a community: sizes, seamless cover, buildings, compounds, staff."""
     with service.database.connection() as connection:
-        edition, report = places.check_community(connection, community_code, service.settings)
-    return JsonResponse({"edition": edition.as_dict(), **report.as_dict()})
+        checked = check_community(connection, community_code, service.settings)
+    edition = checked.edition.as_dict() if checked.edition else None
+    return JsonResponse({"edition": edition, "title": checked.title, **checked.report.as_dict()})
 
 
 @router.get("/api/v1/layers/{layer}", tags=["places"], summary="A public layer as GeoJSON")
