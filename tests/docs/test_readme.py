@@ -40,7 +40,9 @@ def test_every_link_and_picture_is_there(page: str) -> None:
 def test_every_command_and_option_is_known(page: str) -> None:
     root = get_command(cli.app)
     lines = re.findall(
-        r"^wangge (.*?)(?:\s{2,}#.*)?$", (ROOT / page).read_text(encoding="utf-8").replace("\\\n", " "), re.M
+        r"^wangge (.*?)(?:\s{2,}#.*)?$",
+        (ROOT / page).read_text(encoding="utf-8").replace("\\\n", " "),
+        re.MULTILINE,
     )
     assert lines
     for line in lines:
