@@ -244,24 +244,37 @@ def records(file: IO[str], delimiter: str) -> Iterator[Record]:
     number = 0
     while True:
         lines.taken.clear()
-        cells: list[str] | None
-        try:
-            cells = next(reader)
-        except StopIteration:
+        line = next(lines, None)
+        if line is None:
             return
-        except _TooLongError:
-            cells = None
-        except csv.Error:
-            cells = None
-        if len(lines.taken) > 1 and (cells is None or (lines.ended and _open_quote(lines.taken))):
-            lines.push_back()
-            cells = None
-            reader = csv.reader(lines, delimiter=delimiter)
         number += 1
-        raw = lines.taken[0] if len(lines.taken) == 1 else "".join(lines.taken)
-        body = raw.rstrip("\r\n")
+        cells: list[str] | None
+        if '"' not in line:
+            # Most lines: without a quote, splitting is all that the csv module would do.
+            body = line.rstrip("\r\n")
+            cells = body.split(delimiter)
+        else:
+            lines.give_back()
+            cells = _quoted_cells(lines, reader)
+            if cells is None:
+                reader = csv.reader(lines, delimiter=delimiter)
+            line = lines.taken[0] if len(lines.taken) == 1 else "".join(lines.taken)
+            body = line.rstrip("\r\n")
         if cells is None or any(cells):
-            yield Record(number, cells, body, raw[len(body) :])
+            yield Record(number, cells, body, line[len(body) :])
+
+
+def _quoted_cells(lines: _Lines, reader: Iterator[list[str]]) -> list[str] | None:
+    """Read a record that has quotes; None where they never close, and then only its first line is taken."""
+    cells: list[str] | None
+    try:
+        cells = next(reader)
+    except (_TooLongError, csv.Error, StopIteration):
+        cells = None
+    if len(lines.taken) > 1 and (cells is None or (lines.ended and _open_quote(lines.taken))):
+        lines.push_back()
+        return None
+    return None if lines.ended and _open_quote(lines.taken) else cells
 
 
 class _TooLongError(Exception):
@@ -292,6 +305,10 @@ class _Lines:
                 raise StopIteration
         self.taken.append(line)
         return line
+
+    def give_back(self) -> None:
+        """Let the line that was just taken be read again."""
+        self.waiting.appendleft(self.taken.pop())
 
     def push_back(self) -> None:
         """Keep the first line only; the others are read again."""

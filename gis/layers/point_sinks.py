@@ -219,7 +219,9 @@ def _csv_bodies(table: pa.Table, columns: Sequence[str], delimiter: str) -> list
 def _csv_cells(values: Sequence[Any], kind: str, delimiter: str) -> list[str]:
     if kind == "number":
         return ["" if value != value else f"{value:.{_DECIMALS}f}" for value in values]  # noqa: PLR0124 - NaN
-    return ["" if value is None else _quoted(value, delimiter) for value in values]
+    # Grids, statuses and reasons repeat: each different one is quoted once.
+    cells = {value: "" if value is None else _quoted(value, delimiter) for value in set(values)}
+    return [cells[value] for value in values]
 
 
 def _quoted(text: str, delimiter: str) -> str:
