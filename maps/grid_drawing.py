@@ -1,6 +1,6 @@
 """A grid drawn on paper: SVG from the layers, for a page that is printed, in black and white too.
 
-The grid stands out by its thick border and by being the only land that is not hatched; service points are
+The grid stands out by its thick border and by being the only white land; service points are
 numbers that a table beside the drawing explains. Nothing rests on colour. The drawing is self-contained.
 """
 
@@ -107,7 +107,7 @@ def draw_grid(
     sheet = _sheet(chosen.geometry.to_numpy(), width, height)
     mark = "".join(char for char in str(grid_code or "all") if char.isalnum())
     inside = shapely.union_all(sheet.lay(chosen.geometry.to_numpy()))
-    _ground(sheet, layers, inside, mark)
+    _ground(sheet, layers, inside)
     _streets(sheet, layers.streets)
     _borders(sheet, grids, inside, whole=grid_code is None)
     _street_names(sheet, layers.streets)
@@ -174,7 +174,7 @@ def _in_sight(sheet: _Sheet, frame: gpd.GeoDataFrame | None) -> tuple[gpd.GeoDat
     return drawn[seen], laid[seen]
 
 
-def _ground(sheet: _Sheet, layers: DrawnLayers, inside: Any, mark: str) -> None:
+def _ground(sheet: _Sheet, layers: DrawnLayers, inside: Any) -> None:
     sheet.parts.append('<rect width="100%" height="100%" fill="#e9e9e6"/>')
     sheet.parts.append(f'<path d="{_path(inside)}" fill="#fff"/>')
     _, compounds = _in_sight(sheet, layers.compounds)
@@ -190,7 +190,6 @@ def _ground(sheet: _Sheet, layers: DrawnLayers, inside: Any, mark: str) -> None:
             if len(shapes):
                 d = "".join(_path(shape) for shape in shapes)
                 sheet.parts.append(f'<path d="{d}" fill="{fill}" stroke="#77776f" stroke-width=".5"/>')
-    _ = mark
 
 
 def _streets(sheet: _Sheet, streets: gpd.GeoDataFrame | None) -> None:

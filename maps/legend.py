@@ -236,6 +236,7 @@ def _own_category(row: dict[Any, Any], defaults: dict[str, Category]) -> Categor
         _own_colour(row, base.colour, where),
         _one_of(row, "outline", base.outline, OUTLINES, where),
         _one_of(row, "glyph", base.glyph, GLYPHS, where),
+        known=key in defaults or bool(plain_text(row.get("glyph"))),
     )
 
 
