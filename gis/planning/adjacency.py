@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from scipy.sparse import csr_array
 
+from gis.crs import STORAGE_SRID
 from gis.errors import GeometryError
 from gis.lattice import snap, to_degrees
 from gis.planning.measure import (
@@ -64,6 +65,8 @@ class Adjacency:
     part_i, part_j
         Pairs of parts that share a border, shape (q,): a grid is in one part if and only if its units' parts
         are connected by these.
+    epsg
+        The system that the metres were taken in.
     """
 
     i: Ints
@@ -77,6 +80,7 @@ class Adjacency:
     part_unit: Ints
     part_i: Ints
     part_j: Ints
+    epsg: int = 0
 
     @property
     def unit_count(self) -> int:
@@ -115,7 +119,11 @@ class Adjacency:
 
 
 def adjacency(
-    units: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame | None = None, *, tolerance_m: float = 2.0
+    units: gpd.GeoDataFrame,
+    barriers: gpd.GeoDataFrame | None = None,
+    *,
+    tolerance_m: float = 2.0,
+    epsg: int | None = None,
 ) -> Adjacency:
     """Build the graph of units.
 
@@ -129,6 +137,8 @@ def adjacency(
     tolerance_m
         How far from a barrier's line a border still runs along it. Units made by
         :func:`gis.planning.units.make_units` lie on the lines; for units from elsewhere give half a street.
+    epsg
+        The system to take metres in; the one for the units' middle if left out.
 
     Returns
     -------
@@ -147,7 +157,7 @@ def adjacency(
             where="units",
             mend="clean them with gis.planning.units.clean_units",
         )
-    metric = Metres.of(shapes)
+    metric = Metres.of(shapes) if epsg is None else Metres(epsg)
     flat = metric.project(shapes)
     segments = border_segments(shapes)
     first, group = group_rows(segments.ends)
@@ -188,6 +198,90 @@ def adjacency(
         part_unit=segments.part_owner,
         part_i=part_key // max(len(segments.part_owner), 1),
         part_j=part_key % max(len(segments.part_owner), 1),
+        epsg=metric.epsg,
+    )
+
+
+def patch_adjacency(
+    graph: Adjacency,
+    stay: Bools,
+    shapes: Geometries,
+    fresh: Geometries,
+    barriers: gpd.GeoDataFrame | None = None,
+    *,
+    tolerance_m: float = 2.0,
+) -> Adjacency:
+    """Build the graph of units some of which were replaced, looking only at what is near.
+
+    Parameters
+    ----------
+    graph
+        Of the units before.
+    stay
+        Which of them are still there, shape (n,).
+    shapes
+        Their polygons, degrees on the lattice, shape (n,).
+    fresh
+        The polygons in the place of the others, shape (f,): the same land, and along its rim the same
+        vertices.
+    barriers, tolerance_m
+        As for :func:`adjacency`.
+
+    Returns
+    -------
+    Adjacency
+        Of the units that stay, in their order, and then the fresh ones: what :func:`adjacency` gives for all
+        of them.
+    """
+    rim = np.zeros(len(stay), dtype=bool)
+    rim[graph.i[~stay[graph.j]]] = True
+    rim[graph.j[~stay[graph.i]]] = True
+    rim &= stay
+    near = gpd.GeoDataFrame(geometry=np.concatenate([shapes[rim], fresh]), crs=STORAGE_SRID)
+    local = adjacency(near, barriers, tolerance_m=tolerance_m, epsg=graph.epsg)
+    count, ring = int(stay.sum()), int(rim.sum())
+    moved = np.cumsum(stay) - 1
+    local_to_new = np.concatenate([moved[rim], count + np.arange(len(fresh))])
+    old = stay[graph.i] & stay[graph.j]
+    new = (local.i >= ring) | (local.j >= ring)
+    i = np.concatenate([moved[graph.i[old]], local_to_new[local.i[new]]])
+    j = np.concatenate([moved[graph.j[old]], local_to_new[local.j[new]]])
+    order = np.lexsort([np.maximum(i, j), np.minimum(i, j)])
+
+    def pairs(before: Floats, after: Floats) -> Floats:
+        return np.concatenate([before[old], after[new]])[order]
+
+    def units(before: Floats, after: Floats) -> Floats:
+        return np.concatenate([before[stay], after[ring:]])
+
+    part_stays, part_new = stay[graph.part_unit], local.part_unit >= ring
+    part_moved = np.cumsum(part_stays) - 1
+    rim_parts = np.flatnonzero(rim[graph.part_unit])
+    # The parts of the rim come first in the local graph too, in the same order.
+    local_part = np.concatenate([part_moved[rim_parts], part_stays.sum() + np.arange(int(part_new.sum()))])
+    old_parts = part_stays[graph.part_i] & part_stays[graph.part_j]
+    new_parts = part_new[local.part_i] | part_new[local.part_j]
+    part_i = np.concatenate([part_moved[graph.part_i[old_parts]], local_part[local.part_i[new_parts]]])
+    part_j = np.concatenate([part_moved[graph.part_j[old_parts]], local_part[local.part_j[new_parts]]])
+    part_order = np.lexsort([part_j, part_i])
+    off = None
+    if graph.off_street_m is not None and local.off_street_m is not None:
+        off = pairs(graph.off_street_m, local.off_street_m)
+    return Adjacency(
+        i=np.minimum(i, j)[order],
+        j=np.maximum(i, j)[order],
+        shared_length_m=pairs(graph.shared_length_m, local.shared_length_m),
+        cost_m=pairs(graph.cost_m, local.cost_m),
+        off_street_m=off,
+        area_m2=units(graph.area_m2, local.area_m2),
+        perimeter_m=units(graph.perimeter_m, local.perimeter_m),
+        outer_m=units(graph.outer_m, local.outer_m),
+        part_unit=np.concatenate(
+            [moved[graph.part_unit[part_stays]], local_to_new[local.part_unit[part_new]]]
+        ),
+        part_i=part_i[part_order],
+        part_j=part_j[part_order],
+        epsg=graph.epsg,
     )
 
 

@@ -19,6 +19,7 @@ import shapely
 
 from gis.crs import STORAGE_SRID
 from gis.errors import ConflictError
+from gis.planning.adjacency import patch_adjacency
 from gis.planning.draft import Draft, Entry, GridInfo, Texts, UnitSet
 from gis.planning.report import Violation
 
@@ -232,7 +233,7 @@ def _swap_pieces(draft: Draft, pieces: dict[str, list[dict[str, Any]]], *, forwa
         raise ConflictError("the log does not fit the units", where="cut", mend="open the plan again")
     stay = np.ones(len(draft.owner), dtype=bool)
     stay[draft.units.rows(one["unit_id"] for one in gone)] = False
-    geometry = shapely.from_wkb([one["wkb"] for one in come])
+    geometry = np.asarray(shapely.from_wkb([one["wkb"] for one in come]), dtype=object)
     fresh = gpd.GeoDataFrame(
         [{name: one[name] for name in _PIECE_COLUMNS if name in one} for one in come],
         geometry=geometry,
@@ -248,7 +249,11 @@ def _swap_pieces(draft: Draft, pieces: dict[str, list[dict[str, Any]]], *, forwa
         geometry=np.concatenate([np.asarray(kept.geometry.values, dtype=object), geometry]),
         crs=STORAGE_SRID,
     )
-    units = UnitSet.of(frame, draft.units.barriers, tolerance_m=draft.units.tolerance_m)
+    old = draft.units
+    graph = patch_adjacency(
+        old.adjacency, stay, old.shapes, geometry, old.barriers, tolerance_m=old.tolerance_m
+    )
+    units = UnitSet(frame, graph, old.barriers, old.tolerance_m)
     owner = np.concatenate([draft.owner[stay], np.array([one["grid_code"] for one in come], dtype=object)])
     return replace(draft, units=units, owner=owner)
 

@@ -10,6 +10,7 @@ import shapely
 
 from gis.errors import ConflictError, InputError, NotFoundError
 from gis.lattice import snap
+from gis.planning.adjacency import adjacency
 from gis.planning.cutting import cut_units, split_grid
 from gis.planning.draft import Draft, UnitSet, start_draft
 from gis.planning.history import redo, replay, undo
@@ -195,7 +196,12 @@ def test_a_line_that_ends_inside_cuts_nothing(draft, town):
         cut_units(draft, across(town, 50, -10, 50, 50), houses)
 
 
-def test_a_slanting_cut_through_many_units_stays_a_coverage(draft, town):
+@pytest.mark.parametrize("streets", [False, True])
+def test_a_slanting_cut_through_many_units_stays_a_coverage(draft, town, streets):
+    if streets:
+        street = across(town, -5, 100, 405, 100)
+        barriers = town.frame([street], barrier_class=["arterial"])
+        draft = start_draft(UnitSet.of(draft.units.frame, barriers), HOME)
     random = np.random.default_rng(3)
     spots = random.uniform(5, 380, (60, 2)) * [1, 0.45]
     houses = town.frame([town.box(x, y, x + 11, y + 7) for x, y in spots], households=np.ones(60))
@@ -207,6 +213,10 @@ def test_a_slanting_cut_through_many_units_stays_a_coverage(draft, town):
     assert bool(shapely.coverage_is_valid(shapes))
     assert shapely.equals(shapely.coverage_union_all(shapes), shapely.coverage_union_all(draft.units.shapes))
     assert now.units.households.sum() == 800
+    whole = adjacency(now.units.frame, draft.units.barriers, epsg=draft.units.adjacency.epsg)
+    for name, value in vars(whole).items():
+        patched = getattr(now.units.adjacency, name)
+        assert patched is value is None or patched == pytest.approx(value, rel=1e-9), name
     for _ in range(4):
         now = undo(now).draft
     assert state(now) == state(draft)
