@@ -18,8 +18,8 @@ import shapely
 
 from gis.crs import CGCS2000
 from gis.errors import InputError
-from gis.layers.csv_text import Dialect, Record, records
-from gis.layers.point_stream import FORMATS, PointBatch, PointFile
+from gis.layers.csv_text import Dialect, records
+from gis.layers.point_stream import FORMATS, CsvRows, PointBatch, PointFile
 
 _QUOTED = '"\r\n'
 _DECIMALS = 3
@@ -101,11 +101,9 @@ class PointSink:
         """Write the head of a file that has no rows."""
         none: dict[str, list[Any]] = {name: [] for name in self.added}
         if self._open is None and not self._draft.exists():
-            rows: Any = (
-                []
-                if self.source.form == "csv"
-                else pa.table({n: pa.array([], pa.string()) for n in self.source.columns})
-            )
+            rows: Any = CsvRows([], [], ",")
+            if self.source.form != "csv":
+                rows = pa.table({name: pa.array([], pa.string()) for name in self.source.columns})
             self.write(PointBatch(np.empty(0), np.empty(0), {}, rows, 1.0), none)
 
     def _write_csv(self, batch: PointBatch, answers: Mapping[str, Any]) -> None:
@@ -118,10 +116,9 @@ class PointSink:
                 delimiter.join([head, *(_quoted(n, delimiter) for n in self.added)]) + self._line_end
             )
         tails = [_csv_cells(answers[name], kind, delimiter) for name, kind in self.added.items()]
-        if isinstance(batch.rows, list):
-            width = len(self.source.columns)
-            bodies = [_csv_body(record, width, delimiter) for record in batch.rows]
-            ends = [record.line_end or self._line_end for record in batch.rows]
+        if isinstance(batch.rows, CsvRows):
+            bodies = batch.rows.bodies
+            ends = [end or self._line_end for end in batch.rows.ends]
         else:
             bodies = _csv_bodies(batch.rows, self.source.columns, delimiter)
             ends = [self._line_end] * len(bodies)
@@ -177,12 +174,11 @@ class PointSink:
             )
 
 
-def _as_table(rows: list[Record] | pa.Table, columns: Sequence[str]) -> pa.Table:
-    if not isinstance(rows, list):
+def _as_table(rows: CsvRows | pa.Table, columns: Sequence[str]) -> pa.Table:
+    if not isinstance(rows, CsvRows):
         return rows
-    width = len(columns)
-    cells = [_fitted(record, width) for record in rows]
-    arrays = [pa.array([row[at] for row in cells], pa.string()) for at in range(width)]
+    cells = rows.cells()
+    arrays = [pa.array([row[at] for row in cells], pa.string()) for at in range(len(columns))]
     return pa.table(dict(zip(_distinct(columns), arrays, strict=True)))
 
 
@@ -190,23 +186,6 @@ def _distinct(columns: Sequence[str]) -> list[str]:
     return [
         name if name not in columns[:place] else f"{name}_{place + 1}" for place, name in enumerate(columns)
     ]
-
-
-def _fitted(record: Record, width: int) -> list[str]:
-    """Give a record as many cells as the header has, without losing any."""
-    cells = record.cells if record.cells is not None else [record.raw]
-    if len(cells) <= width:
-        return [*cells, *[""] * (width - len(cells))]
-    return [*cells[: width - 1], ",".join(cells[width - 1 :])]
-
-
-def _csv_body(record: Record, width: int, delimiter: str) -> str:
-    cells = record.cells
-    if cells is not None and len(cells) == width:
-        return record.raw
-    if cells is not None and len(cells) < width:
-        return record.raw + delimiter * (width - len(cells))
-    return delimiter.join(_quoted(cell, delimiter) for cell in _fitted(record, width))
 
 
 def _csv_bodies(table: pa.Table, columns: Sequence[str], delimiter: str) -> list[str]:

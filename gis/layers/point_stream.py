@@ -6,10 +6,11 @@ writes them out again changes nothing in them.
 
 from __future__ import annotations
 
+import csv
 import io
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,29 @@ _BROKEN = "export it again from the tool that made it"
 
 
 @dataclass(frozen=True)
+class CsvRows:
+    """Records of a CSV file, each as its own text with as many cells as the header has.
+
+    Attributes
+    ----------
+    bodies
+        The texts, without their line ends.
+    ends
+        The line ends.
+    delimiter
+        Between cells.
+    """
+
+    bodies: list[str]
+    ends: list[str]
+    delimiter: str
+
+    def cells(self) -> list[list[str]]:
+        """Return each record's cells."""
+        return list(csv.reader(self.bodies, delimiter=self.delimiter))
+
+
+@dataclass(frozen=True)
 class PointBatch:
     """Some rows of a file.
 
@@ -54,7 +78,7 @@ class PointBatch:
     reasons
         Row of the batch → why it has none.
     rows
-        The rows as they stood: texts of CSV records, or an Arrow table.
+        The rows as they stood: CSV records, or an Arrow table.
     fraction
         How much of the file has been read, 0 to 1.
     """
@@ -62,7 +86,7 @@ class PointBatch:
     lon: Floats
     lat: Floats
     reasons: dict[int, str]
-    rows: list[Record] | pa.Table
+    rows: CsvRows | pa.Table
     fraction: float
 
 
@@ -141,26 +165,38 @@ class PointFile:
             found = records(file, self.dialect.delimiter)
             next(found)
             while True:
-                batch = list(itertools.islice(found, BATCH_ROWS))
-                if not batch:
+                batch = self._csv_batch(itertools.islice(found, BATCH_ROWS), places, self.dialect.delimiter)
+                if not len(batch[0].bodies):
                     return
-                yield self._csv_batch(batch, places, min(binary.tell() / size, 1.0))
+                rows, x, y, broken = batch
+                x_number, y_number, reasons = parse_coordinates(x, y, self.datum)
+                fraction = min(binary.tell() / size, 1.0)
+                yield self._batch(x_number, y_number, reasons | broken, rows, fraction)
 
-    def _csv_batch(self, batch: list[Record], places: Sequence[int], fraction: float) -> PointBatch:
-        width = len(self.columns)
-        raw: tuple[list[str], list[str]] = ([], [])
+    def _csv_batch(
+        self, found: Iterable[Record], places: Sequence[int], delimiter: str
+    ) -> tuple[CsvRows, list[str], list[str], dict[int, str]]:
+        """Take the texts and the two coordinate cells of some records, and let the records go."""
+        rows = CsvRows([], [], delimiter)
+        x: list[str] = []
+        y: list[str] = []
         broken: dict[int, str] = {}
-        for row, record in enumerate(batch):
+        width = len(self.columns)
+        for row, record in enumerate(found):
             cells = record.cells
             if cells is None:
                 broken[row] = "a quote in this line is not closed"
             elif len(cells) > width and any(cells[width:]):
                 broken[row] = f"the row has {len(cells)} cells where the header has {width}"
-            for column, place in zip(raw, places, strict=True):
-                usable = cells is not None and row not in broken and place < len(cells)
-                column.append(unguard(cells[place]) if usable and cells is not None else "")
-        x, y, reasons = parse_coordinates(raw[0], raw[1], self.datum)
-        return self._batch(x, y, reasons | broken, batch, fraction)
+            if cells is None or len(cells) != width:
+                rows.bodies.append(_aligned(record, width, delimiter))
+                cells = [*(cells or []), *[""] * width] if row not in broken else [""] * width
+            else:
+                rows.bodies.append(record.raw)
+            rows.ends.append(record.line_end)
+            x.append(unguard(cells[places[0]]))
+            y.append(unguard(cells[places[1]]))
+        return rows, x, y, broken
 
     def _parquet_tables(self) -> Iterator[tuple[pa.Table, float]]:
         with pq.ParquetFile(self.path) as file:
@@ -193,6 +229,19 @@ class PointFile:
         for row in np.flatnonzero(~shapely.is_missing(shapes) & ~shapely.is_empty(shapes) & ~points):
             reasons[int(row)] = "its geometry is not a point"
         return x, y, reasons
+
+
+def _aligned(record: Record, width: int, delimiter: str) -> str:
+    """Write a record with as many cells as the header has, without losing any."""
+    cells = record.cells
+    if cells is not None and len(cells) < width:
+        return record.raw + delimiter * (width - len(cells))
+    if cells is None:
+        cells = [record.raw, *[""] * (width - 1)]
+    out = io.StringIO()
+    whole = [*cells[: width - 1], delimiter.join(cells[width - 1 :]).rstrip(delimiter)]
+    csv.writer(out, delimiter=delimiter, lineterminator="").writerow(whole)
+    return out.getvalue()
 
 
 def open_points(
