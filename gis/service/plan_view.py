@@ -16,7 +16,7 @@ from gis.service.access import Actor, require
 from gis.service.plan_draft import PlanDraft
 from gis.service.plan_land import CommunityLand, read_land
 from gis.service.plan_memory import load_draft
-from gis.service.plan_store import plans_of, read_comments, read_steps
+from gis.service.plan_store import plan_row, plans_of, read_comments, read_steps
 from gis.terms import Role
 
 _LAST_STEPS = 200
@@ -64,6 +64,50 @@ def show_state(connection: Connection, actor: Actor, plan_id: int) -> dict[str, 
     draft = load_draft(connection, plan_id)
     require(actor, (Role.PLANNER,), draft.row.community_code)
     return state_of(draft)
+
+
+def list_comments(connection: Connection, actor: Actor, plan_id: int) -> list[dict[str, Any]]:
+    """List what was said of a plan.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    plan_id
+        The plan.
+
+    Returns
+    -------
+    list of dict
+        ``id``, ``at``, ``actor``, ``words``, ``lon``, ``lat``; in order.
+    """
+    require(actor, (Role.PLANNER,), plan_row(connection, plan_id).community_code)
+    return read_comments(connection, plan_id)
+
+
+def list_steps(connection: Connection, actor: Actor, plan_id: int, *, after: int = 0) -> list[dict[str, Any]]:
+    """List a plan's log.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    plan_id
+        The plan.
+    after
+        Only steps past this version.
+
+    Returns
+    -------
+    list of dict
+        In order.
+    """
+    require(actor, (Role.PLANNER,), plan_row(connection, plan_id).community_code)
+    return [step.as_dict() for step in read_steps(connection, plan_id, after=after)]
 
 
 def state_of(draft: PlanDraft) -> dict[str, Any]:

@@ -12,10 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import geopandas as gpd
-import numpy as np
-import pandas as pd
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert
 
 from gis.codes import county_of
 from gis.errors import ConflictError, InputError, RuleError
@@ -28,102 +25,20 @@ from gis.layers.editions import (
     read_grids,
 )
 from gis.layers.frames import lock
-from gis.layers.grid import Edition, Grid
 from gis.layers.record import Audit
-from gis.planning.report import CheckReport, Severity, Violation
-from gis.planning.rules import check_division
 from gis.service.access import Actor, require
 from gis.service.plan_draft import PlanDraft
-from gis.service.plan_grids import NewGrids, make_grids
-from gis.service.plan_land import CommunityLand, read_land, staff_of
 from gis.service.plan_memory import forget_draft, load_draft
-from gis.service.plan_proof import prove
-from gis.service.plan_staff import Reposting, plan_staff, post_staff
+from gis.service.plan_staff import post_staff
 from gis.service.plan_steps import note_step, turn_in_community
-from gis.settings import CHINA_STANDARD_TIME, settings
+from gis.service.redispatching import incidents_that_move, indexes_of, move_incidents
+from gis.service.reviewing import NEVER_WAIVED, Review, is_seamless, key_of, last_edition, review_draft
+from gis.settings import CHINA_STANDARD_TIME
 from gis.terms import Role
-
-NEVER_WAIVED = frozenset(
-    {
-        "overlap",
-        "gap",
-        "hole",
-        "uncovered",
-        "outside",
-        "community_crossed",
-        "community_missing",
-        "geometry_missing",
-        "geometry_invalid",
-        "code_malformed",
-        "code_duplicate",
-        "code_community",
-        "proof",
-    }
-)
-"""Rules that every point of land having one owner rests on."""
-
-NEEDS_REASON = frozenset({"compound_cut"})
-"""Warnings that ask for a reason all the same."""
 
 _REASON_LENGTH = 500
 _PATIENCE = dt.timedelta(minutes=5)
 """An effective time that is past by no more than this is taken for now: the page was open for a while."""
-
-
-@dataclass(frozen=True, eq=False)
-class Review:
-    """What a plan would become, and what stands in its way.
-
-    Attributes
-    ----------
-    draft
-        The plan.
-    new
-        Its grids.
-    report
-        The check of them.
-    proof
-        The proof of the seamless cover.
-    staff
-        Who would work where.
-    effective_from
-        From when.
-    """
-
-    draft: PlanDraft
-    new: NewGrids
-    report: CheckReport
-    proof: dict[str, Any]
-    staff: Reposting
-    effective_from: dt.datetime
-
-    @property
-    def failures(self) -> list[Violation]:
-        """What has to be mended or waived before it is published."""
-        found = [one for one in self.report.violations if one.severity is Severity.ERROR]
-        found += [one for one in self.report.violations if one.rule in NEEDS_REASON and one not in found]
-        return found
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it JSON-ready."""
-        failing = {key_of(one) for one in self.failures}
-        return {
-            "version": self.draft.row.version,
-            "effective_from": self.effective_from.isoformat(),
-            "proof": self.proof,
-            "totals": self.report.as_dict()["totals"],
-            "violations": [
-                one.as_dict()
-                | {
-                    "key": key_of(one),
-                    "needs_reason": key_of(one) in failing and one.rule not in NEVER_WAIVED,
-                    "stops": one.rule in NEVER_WAIVED and one.severity is Severity.ERROR,
-                }
-                for one in self.report.violations
-            ],
-            "staff": self.staff.as_dict(),
-            **self.new.as_dict(),
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,61 +51,21 @@ class Published:
         The edition.
     review
         What it was made of.
+    moved
+        How many open incidents were given to their new owner; 0 where it takes force later.
     """
 
     edition: EditionStamp
     review: Review
+    moved: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return it JSON-ready."""
-        return {"edition": self.edition.as_dict(), **self.review.new.as_dict()}
-
-
-def key_of(violation: Violation) -> str:
-    """Name a violation, for its waiver.
-
-    Parameters
-    ----------
-    violation
-        The violation.
-
-    Returns
-    -------
-    str
-        Rule and subjects, such as ``size_above:150103099901003``.
-    """
-    return ":".join([violation.rule, *violation.subjects])
-
-
-def review_plan(
-    connection: Connection, actor: Actor, plan_id: int, effective_from: dt.datetime | None = None
-) -> Review:
-    """Tell what a plan would become, and what stands in its way; nothing is changed.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks.
-    plan_id
-        The plan.
-    effective_from
-        From when it would be in force; now unless given.
-
-    Returns
-    -------
-    Review
-        The whole account.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such plan.
-    """
-    draft = load_draft(connection, plan_id)
-    require(actor, (Role.PLANNER,), draft.row.community_code)
-    return _review(connection, draft, effective_from or dt.datetime.now(dt.UTC))
+        return {
+            "edition": self.edition.as_dict(),
+            "incidents_moved": self.moved,
+            **self.review.new.as_dict(),
+        }
 
 
 def publish_plan(
@@ -243,7 +118,7 @@ def publish_plan(
     turn_in_community(connection, community)
     lock(connection, f"publish:{county_of(community)}")
     _check_base(connection, draft)
-    review = _review(connection, draft, when)
+    review = review_draft(connection, draft, when)
     used = _check_failures(review, reasons)
     grids = review.new.grids
     edition = publish_edition(
@@ -272,10 +147,36 @@ def publish_plan(
         version,
         "publish",
         {"edition": edition.number, "waivers": used},
-        values={"state": "published", "published_edition_id": edition.id, "proof": review.proof},
+        values={"state": "published", "published_edition_id": edition.id, "proof": review.proof.as_dict()},
         states=("draft", "review"),
     )
-    return Published(edition, review)
+    moved = 0
+    if edition.effective_from <= dt.datetime.now(dt.UTC):
+        moved = move_incidents(connection, review.incidents, edition, actor=actor.name)
+    return Published(edition, review, moved)
+
+
+def settle_incidents(connection: Connection, county_code: str) -> int:
+    """Give the open incidents of a county to their owners by the edition in force.
+
+    What a scheduled edition needs at its hour; done twice, it changes nothing the second time.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    county_code
+        12 digits.
+
+    Returns
+    -------
+    int
+        How many were moved.
+    """
+    lock(connection, f"publish:{county_code}")
+    edition = edition_at(connection, county_code)
+    indexes = indexes_of(read_grids(connection, edition))
+    return move_incidents(connection, incidents_that_move(connection, county_code, indexes), edition)
 
 
 def roll_back(
@@ -326,7 +227,7 @@ def roll_back(
     former = read_grids(
         connection, edition_numbered(connection, county, number), community_code=community_code
     )
-    last = _last(connection, county)
+    last = last_edition(connection, county)
     edition = publish_edition(
         connection,
         county_code=county,
@@ -342,6 +243,8 @@ def roll_back(
             where="number",
             mend="choose another edition",
         )
+    if edition.effective_from <= dt.datetime.now(dt.UTC):
+        settle_incidents(connection, county)
     return edition
 
 
@@ -371,7 +274,7 @@ def rebase_plan(connection: Connection, actor: Actor, plan_id: int, version: int
         If the plan has gone on since.
     """
     row = load_draft(connection, plan_id, for_update=True).row
-    last = _last(connection, county_of(row.community_code))
+    last = last_edition(connection, county_of(row.community_code))
     note_step(
         connection,
         actor,
@@ -385,42 +288,12 @@ def rebase_plan(connection: Connection, actor: Actor, plan_id: int, version: int
     return load_draft(connection, plan_id)
 
 
-def _review(connection: Connection, draft: PlanDraft, when: dt.datetime) -> Review:
-    county = county_of(draft.row.community_code)
-    base = edition_numbered(connection, county, draft.row.base_number)
-    land = read_land(connection, draft.row.community_code)
-    in_force = read_grids(connection, base, community_code=draft.row.community_code)
-    ever = connection.execute(
-        select(Grid.grid_code).where(Grid.community_code == draft.row.community_code)
-    ).scalars()
-    new = make_grids(draft, in_force, list(ever))
-    serving = staff_of(connection, in_force["grid_code"].tolist(), when)
-    staff = plan_staff(draft, new, serving)
-    report = _check(new.grids, land, staff, when)
-    return Review(draft, new, report, prove(draft, new.grids, land), staff, when)
-
-
-def _check(grids: gpd.GeoDataFrame, land: CommunityLand, staff: Reposting, when: dt.datetime) -> CheckReport:
-    house = settings()
-    return check_division(
-        grids,
-        community=land.community,
-        buildings=land.buildings,
-        compounds=land.compounds if len(land.compounds) else None,
-        staff=staff.posts,
-        households_min=house.households_min,
-        households_max=house.households_max,
-        basis=house.households_basis,
-        as_of=when.astimezone(CHINA_STANDARD_TIME).date(),
-    )
-
-
 def _check_failures(review: Review, reasons: dict[str, str]) -> dict[str, str]:
     """Refuse what is not waived; return the waivers that were needed."""
     failures = {key_of(one): one for one in review.failures}
     stop = [one for one in failures.values() if one.rule in NEVER_WAIVED]
     open_ones = [key for key, one in failures.items() if one.rule not in NEVER_WAIVED and key not in reasons]
-    if stop or open_ones or not review.proof["holds"]:
+    if stop or open_ones or not is_seamless(review.proof):
         first = next(iter(stop), None) or (failures[open_ones[0]] if open_ones else None)
         words = "the cover of the community is not proved" if first is None else first.words("en")
         count = len(stop) + len(open_ones)
@@ -431,7 +304,7 @@ def _check_failures(review: Review, reasons: dict[str, str]) -> dict[str, str]:
             details={
                 "stops": [key_of(one) for one in stop],
                 "needs_reason": open_ones,
-                "proof": review.proof,
+                "proof": review.proof.as_dict(),
             },
         )
     return {key: reason for key, reason in reasons.items() if key in failures}
@@ -440,7 +313,7 @@ def _check_failures(review: Review, reasons: dict[str, str]) -> dict[str, str]:
 def _check_base(connection: Connection, draft: PlanDraft) -> None:
     """Refuse a plan whose community got other borders since the plan was begun."""
     county = county_of(draft.row.community_code)
-    last = _last(connection, county)
+    last = last_edition(connection, county)
     if last.id == draft.row.base_edition_id:
         return
     base = edition_numbered(connection, county, draft.row.base_number)
@@ -453,17 +326,6 @@ def _check_base(connection: Connection, draft: PlanDraft) -> None:
             mend="compare the plan with that edition, and base it on it",
             details={"base": base.number, "last": last.number},
         )
-
-
-def _last(connection: Connection, county: str) -> EditionStamp:
-    """Return the latest edition, one that is not in force yet included."""
-    latest = connection.execute(
-        select(Edition.effective_from)
-        .where(Edition.county_code == county)
-        .order_by(Edition.number.desc())
-        .limit(1)
-    ).scalar()
-    return edition_at(connection, county, latest)
 
 
 def _not_past(effective_from: dt.datetime | None) -> dt.datetime:
@@ -491,50 +353,3 @@ def _checked_reasons(waivers: Mapping[str, str]) -> dict[str, str]:
             mend="say why it is let pass",
         )
     return reasons
-
-
-def impact_of(draft: PlanDraft, new: NewGrids) -> dict[str, Any]:
-    """Tell how many households change grid, and between which.
-
-    Parameters
-    ----------
-    draft
-        The plan.
-    new
-        Its grids.
-
-    Returns
-    -------
-    dict
-        ``households_moved``, ``units_moved`` and ``moves``: rows of ``from``, ``to``, ``units`` and
-        ``households``, the most households first.
-    """
-    codes = np.array([new.codes.get(label, "") for label in draft.labels.tolist()], dtype=object)
-    moved = codes != draft.base
-    table = pd.DataFrame(
-        {
-            "from": draft.base[moved],
-            "to": codes[moved],
-            "households": np.nan_to_num(draft.households[moved]),
-            "units": 1,
-        }
-    )
-    rows = (
-        table.groupby(["from", "to"])[["units", "households"]]
-        .sum()
-        .reset_index()
-        .sort_values(["households", "units"], ascending=False)
-    )
-    return {
-        "units_moved": int(moved.sum()),
-        "households_moved": int(np.nansum(draft.households[moved])),
-        "moves": [
-            {
-                "from": row["from"] or None,
-                "to": row["to"] or None,
-                "units": int(row["units"]),
-                "households": int(row["households"]),
-            }
-            for row in rows.to_dict(orient="records")
-        ],
-    }
