@@ -259,8 +259,9 @@ def _swap_pieces(draft: Draft, pieces: dict[str, list[dict[str, Any]]], *, forwa
 
 
 def _report(before: Draft, after: Draft, entry: Entry) -> Change:
-    old = {one.identity[:2]: one for one in before.violations}
-    new = {one.identity[:2]: one for one in after.violations}
+    # The same rule broken by the same grids is the same violation, whatever the numbers are by now.
+    old = {(one.rule, one.subjects): one for one in before.violations}
+    new = {(one.rule, one.subjects): one for one in after.violations}
     touched = {code for pair in entry["units"].values() for code in pair} | set(entry["grids"])
     touched |= {one["grid_code"] for one in entry.get("pieces", {}).get("added", [])}
     return Change(

@@ -202,7 +202,7 @@ class LandRules:
         list of Violation
             Each fault once, with geometry, area and length.
         """
-        found = self._overlaps() + self._parts()
+        found = self._overlaps() + self._parts() + self._micro()
         found += self._voids(None) if community is None else self._community(community)
         if buildings is not None:
             found += self._cuts("building_cut", ERROR, buildings, "buildings", "building_code")
@@ -260,6 +260,25 @@ class LandRules:
             )
         return found
 
+    def _micro(self) -> list[Violation]:
+        """Find micro grids that reach out of their parent."""
+        if "parent_code" not in self.read.frame.columns:
+            return []
+        rows, polygons = self._grids(GridType.MICRO)
+        place = {self.read.codes[row]: index for index, row in enumerate(self.read.sound)}
+        parents = self.read.frame["parent_code"].iloc[rows].tolist()
+        found = []
+        for row, polygon, parent in zip(rows, polygons, parents, strict=True):
+            at = None if pd.isna(parent) else place.get(str(parent))
+            if at is None:
+                continue
+            pieces = coverage.find_outside(np.array([polygon], dtype=object), self.mosaic.polygons[at])
+            found += [
+                self._violation("parent_crossed", ERROR, self.read.names([row]), piece, parent=str(parent))
+                for piece in pieces.geometry
+            ]
+        return found
+
     def _voids(self, within: shapely.Geometry | None) -> list[Violation]:
         rows, polygons = self._grids(GridType.BASIC, GridType.EXCLUSIVE)
         pieces, reaches = coverage.find_voids(polygons, within)
@@ -281,7 +300,8 @@ class LandRules:
         )
         whole = coverage.cover(areas)
         found = self._voids(whole)
-        all_rows, polygons = self._grids(*GridType)
+        # A micro grid is held to its parent instead.
+        all_rows, polygons = self._grids(GridType.BASIC, GridType.EXCLUSIVE)
         pieces = coverage.find_outside(polygons, whole)
         found += [
             self._violation("outside", ERROR, self.read.names(all_rows[list(owners)]), piece)

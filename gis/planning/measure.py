@@ -44,7 +44,7 @@ def lonlat(frame: gpd.GeoDataFrame, *, where: str = "frame") -> Geometries:
     CrsError
         If the frame names no reference system.
     GeometryError
-        If a coordinate is not a finite number.
+        If a coordinate is no longitude or latitude.
     """
     if frame.crs is None:
         raise CrsError("the frame names no reference system", where=where, mend="set its crs to EPSG:4490")
@@ -52,8 +52,11 @@ def lonlat(frame: gpd.GeoDataFrame, *, where: str = "frame") -> Geometries:
         geometries_to_storage(np.asarray(frame.geometry.values), datum_of(frame.crs, where=where)),
         dtype=object,
     )
-    if not np.isfinite(shapely.bounds(found[~(shapely.is_missing(found) | shapely.is_empty(found))])).all():
-        raise GeometryError("a coordinate is not a finite number", where=where, mend="import the layer again")
+    box = np.abs(shapely.bounds(found[~(shapely.is_missing(found) | shapely.is_empty(found))]))
+    if not (box <= (180, 90, 180, 90)).all():
+        raise GeometryError(
+            "a coordinate is not on the globe", where=where, mend="name the layer's reference system rightly"
+        )
     return found
 
 

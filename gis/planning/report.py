@@ -83,12 +83,6 @@ class Violation:
             **{"subjects": subjects, "area": area, "length": length, **self.facts},
         )
 
-    @property
-    def identity(self) -> tuple[str, tuple[str, ...], str]:
-        """What makes two violations of two states of a plan the same one."""
-        where = "" if self.geometry is None else shapely.to_wkb(shapely.normalize(self.geometry), hex=True)
-        return self.rule, self.subjects, where
-
     def as_dict(self) -> dict[str, Any]:
         """Return it JSON-ready, the geometry as GeoJSON and the words in both languages.
 

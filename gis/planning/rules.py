@@ -98,7 +98,7 @@ def check_division(
         found += _check_codes(read)
     else:
         found += _check_doubles(read)
-    counts, counting = _count(read, buildings, units)
+    counts, counting = _count(read, _of(community, buildings), _of(community, units))
     table = _table(read, counts, households_min, households_max)
     if counts is not None:
         checked.append("sizes")
@@ -146,6 +146,16 @@ def _check_codes(read: GridRows) -> list[Violation]:
             if not pd.isna(home) and re.match(GRID_PATTERN, code) and code[:12] != str(home):
                 found.append(Violation("code_community", ERROR, (code,), {"community": str(home)}))
     return found
+
+
+def _of(community: gpd.GeoDataFrame | None, rows: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:
+    """Leave out what is said to belong to a community that is not looked at."""
+    if community is None or rows is None:
+        return rows
+    if "community_code" not in rows.columns or "division_code" not in community.columns:
+        return rows
+    home = rows["community_code"]
+    return rows[home.isna() | home.astype(str).isin(community["division_code"].astype(str))]
 
 
 def _count(

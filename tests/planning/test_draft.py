@@ -7,6 +7,8 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gis.errors import ConflictError, InputError, NotFoundError
 from gis.lattice import snap
@@ -282,6 +284,55 @@ def test_dissolved_grids_carry_their_columns(draft):
     assert frame["residents"].tolist() == [1000, 1000]
     assert bool(shapely.coverage_is_valid(frame.geometry.to_numpy()))
     assert frame.crs.to_epsg() == 4490
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32 - 1))
+def test_any_row_of_operations_can_be_undone_redone_and_replayed(draft, town, seed):
+    random = np.random.default_rng(seed)
+    houses = town.frame([town.box(x, 40, x + 20, 60) for x in (10, 60, 140, 260)], households=[1, 2, 0, 4])
+    now, past = draft, [state(draft)]
+
+    def some(names):
+        return list(random.choice(names, size=random.integers(1, 3)))
+
+    acts = [
+        lambda d: move_units(d, some(d.units.ids), None),
+        lambda d: move_units(d, some(d.units.ids), str(random.choice(d.codes))),
+        lambda d: merge_grids(d, some(d.codes)),
+        lambda d: renumber_grid(d, str(random.choice(d.codes))),
+        lambda d: set_grid(
+            d, str(random.choice(d.codes)), grid_type=str(random.choice(["basic", "exclusive"]))
+        ),
+        lambda d: split_grid(d, str(random.choice(d.codes)), across(town, *random.uniform(-10, 400, 4))),
+        lambda d: cut_units(
+            d, across(town, random.uniform(0, 400), -20, random.uniform(0, 400), 220), houses
+        ),
+        lambda d: lock_grids(d, some(d.codes), locked=bool(random.integers(2))),
+    ]
+    for act in random.choice(len(acts), size=12):
+        try:
+            change = acts[act](now)
+        except (ConflictError, InputError):
+            continue
+        old = {(v.rule, v.subjects) for v in now.violations}
+        new = {(v.rule, v.subjects) for v in change.draft.violations}
+        assert {(v.rule, v.subjects) for v in change.made} == new - old
+        assert {(v.rule, v.subjects) for v in change.cured} == old - new
+        now = change.draft
+        past.append(state(now))
+        assert bool(shapely.coverage_is_valid(now.units.shapes))
+        assert now.units.households.sum() == 800
+        assert set(now.owner.tolist()) - {""} <= set(now.grids)
+    log = json.loads(json.dumps(now.log))
+    assert state(replay(draft, log)) == past[-1]
+    for expected in past[-2::-1]:
+        now = undo(now).draft
+        assert state(now) == expected
+    for expected in past[1:]:
+        now = redo(now).draft
+        assert state(now) == expected
+    assert len(now.log) == 3 * (len(past) - 1)
 
 
 def test_three_thousand_units_answer_within_a_tenth_of_a_second():

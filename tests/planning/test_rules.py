@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from gis.errors import CrsError, InputError
+from gis.errors import CrsError, GeometryError, InputError
 from gis.planning.rules import check_division
 from gis.planning.sizes import explain_total, feasible_counts
 from gis.texts import catalogue
@@ -115,7 +115,8 @@ def test_shengshi_allows_ten_to_fifteen_grids():
 def test_an_infeasible_total_is_explained_in_words():
     hopeless = explain_total(560, 300, 500)
     assert hopeless.words("en") == (
-        "560 households cannot be cut into grids of 300 to 500: 1 grids hold at most 500, 2 need at least 600"
+        "560 households cannot be cut into grids of 300 to 500: "
+        "at most 500 fit into 1, and 2 need at least 600"
     )
     assert "600" in hopeless.words("zh")
 
@@ -237,6 +238,48 @@ def test_a_grid_lies_in_one_community(town):
     (crossed,) = report.of("community_crossed")
     assert crossed.facts["community"] == other
     assert crossed.area_m2 == pytest.approx(2000, rel=1e-5)
+
+
+def test_a_micro_grid_stays_within_its_parent(town):
+    grids = town.grids(town.box(0, 0, 100, 100), town.box(100, 0, 200, 100), town.box(90, 10, 110, 20))
+    parent = grids["grid_code"][0]
+    grids["grid_code"] = [parent, grids["grid_code"][1], f"{parent}-01"]
+    grids = grids.assign(grid_type=["basic", "basic", "micro"], parent_code=[None, None, parent])
+    (found,) = check_division(grids).violations
+    assert (found.rule, found.subjects, found.facts["parent"]) == (
+        "parent_crossed",
+        (f"{parent}-01",),
+        parent,
+    )
+    assert found.area_m2 == pytest.approx(100, rel=1e-3)
+
+
+def test_buildings_of_another_community_are_not_missed_here(town):
+    community = town.frame([town.box(0, 0, 100, 100)], division_code=[town.community_code])
+    rows = houses(
+        town,
+        (10, 10, 400),
+        (150, 10, 77),
+        (170, 10, 5),
+        community_code=[town.community_code, "150103002002", None],
+    )
+    report = check_division(town.grids(town.box(0, 0, 100, 100)), community=community, buildings=rows)
+    (lost,) = report.violations
+    assert (lost.rule, lost.facts) == ("households_unassigned", {"rows": 1, "households": 5})
+
+
+def test_no_grids_at_all_leave_the_community_uncovered(town):
+    community = town.frame([town.box(0, 0, 100, 100)], division_code=[town.community_code])
+    report = check_division(town.grids(), community=community, buildings=houses(town, (1, 1, 3)))
+    assert sorted(rules_of(report)) == ["households_unassigned", "uncovered"]
+    assert report.totals["grids"] == 0
+
+
+def test_coordinates_off_the_globe_are_refused(town):
+    with pytest.raises(GeometryError, match="globe"):
+        check_division(town.grids(shapely.box(0, 0, 1e308, 1)))
+    with pytest.raises(GeometryError, match="globe"):
+        check_division(town.grids(shapely.box(500_000, 4_500_000, 500_100, 4_500_100)))
 
 
 def test_codes_are_checked_and_foreign_ones_can_be_let_be(town):
