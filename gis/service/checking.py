@@ -35,6 +35,8 @@ class Checked:
         What was found.
     edition
         The edition that it is, where it is a published one.
+    streets, buildings
+        Frames to find one's way by, where it is a published one.
     read
         The reports on the files that were read, where it lies in files.
     """
@@ -43,6 +45,8 @@ class Checked:
     grids: gpd.GeoDataFrame
     report: CheckReport
     edition: EditionStamp | None = None
+    streets: gpd.GeoDataFrame | None = None
+    buildings: gpd.GeoDataFrame | None = None
     read: tuple[ImportReport, ...] = ()
 
 
@@ -87,7 +91,9 @@ def check_community(
         basis=settings.households_basis,
         as_of=(as_of or dt.datetime.now(dt.UTC)).date(),
     )
-    return Checked(f"{place.name} {place.code}", place.grids, report, place.edition)
+    return Checked(
+        f"{place.name} {place.code}", place.grids, report, place.edition, place.streets, place.buildings
+    )
 
 
 def check_files(

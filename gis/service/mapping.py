@@ -9,11 +9,13 @@ from sqlalchemy import Connection, select
 
 from gis.layers.grid import ColourTheme
 from gis.layers.service_point import ServiceCategory
+from gis.service.checking import Checked
 from gis.service.community_frames import CommunityFrames, read_community
 from gis.settings import CHINA_STANDARD_TIME, Settings
 from gis.texts import Language
 from maps.assets import Delivery
 from maps.basemaps import basemap
+from maps.check_report import check_report
 from maps.service_map import ServiceMap, service_map
 
 
@@ -69,6 +71,36 @@ def community_map(
         verified_within_days=settings.verified_within_days,
         walking_speed_m_s=settings.walking_speed_m_s,
     )
+
+
+def check_page(done: Checked, *, language: Language = "zh", delivery: Delivery = "inline") -> str:
+    """Make the report of a check: a map of the faults, a histogram of the sizes, and the tables.
+
+    Parameters
+    ----------
+    done
+        What was checked, and what was found.
+    language
+        The report's language.
+    delivery
+        ``inline``, ``folder`` or ``served``.
+
+    Returns
+    -------
+    str
+        An HTML page.
+    """
+    picture = check_report(
+        done.report.as_dict(),
+        done.grids,
+        streets=done.streets,
+        buildings=done.buildings,
+        place=done.title,
+        made_on=done.report.as_of,
+        language=language,
+        delivery=delivery,
+    )
+    return str(picture.html())
 
 
 def updated_on(frames: CommunityFrames) -> dt.date:

@@ -159,6 +159,17 @@ def test_check_passes_the_demonstration_community(
     assert status == 1
 
 
+@pytest.mark.database
+def test_the_report_of_a_check_is_one_page_that_asks_nobody(
+    run: Callable[..., tuple[int, str, str]], demo: None, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    assert run("check", "--community", COMMUNITY, "--html", page)[0] == 0
+    words = page.read_text(encoding="utf-8")
+    assert "<script src" not in words
+    assert COMMUNITY + "001" in words
+
+
 def test_check_of_aberdeens_official_zones(
     run: Callable[..., tuple[int, str, str]], shared_data: Path
 ) -> None:
