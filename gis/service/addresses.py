@@ -240,9 +240,12 @@ def _score(words: Words, row: Any) -> float:
         return 0.7 if number == words.building else 0.0
     if number == words.building:
         return likeness(words.name, known)
-    whole = likeness(words.name + words.building + "号", row.key)
-    return max(
-        likeness(words.name, known) * 0.75 if number is None else 0.0, whole if number is None else 0.0
+    if number is not None:
+        return 0.0
+    # The building is not known: its compound is a hint. A service point's address may end in a number itself.
+    hint = likeness(words.name, known) * 0.75
+    return (
+        max(hint, likeness(f"{words.name}{words.building}号", known)) if row.kind == "service_point" else hint
     )
 
 

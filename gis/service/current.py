@@ -85,6 +85,8 @@ class Current:
     on_event
         Called in the listening thread with the listening connection after every notice, and at least
         every ``poll_s`` seconds.
+    on_change
+        Called with each county's compiled edition when it is new here; its failure is logged and no more.
     """
 
     def __init__(
@@ -94,11 +96,13 @@ class Current:
         *,
         poll_s: float = 5.0,
         on_event: Callable[[psycopg.Connection[Any]], None] | None = None,
+        on_change: Callable[[Compiled], None] | None = None,
     ) -> None:
         self._database = database
         self._folder = folder
         self._poll_s = poll_s
         self._on_event = on_event
+        self._on_change = on_change
         self._state = InForce(MappingProxyType({}), ())
         self._checked_at: dt.datetime | None = None
         self._away = True
@@ -155,12 +159,14 @@ class Current:
         with self._refreshing:
             try:
                 with self._database.connection() as connection:
-                    self._take_over(connection)
+                    changed = self._take_over(connection)
             except UnavailableError:
                 self._away = True
                 raise
             self._checked_at = dt.datetime.now(dt.UTC)
             self._away = False
+            for compiled in changed:
+                self._pass_on(compiled)
 
     def county(self, county_code: str) -> Compiled:
         """Return a county's edition in force.
@@ -226,7 +232,7 @@ class Current:
                 self._old.popitem(last=False)
         return known
 
-    def _take_over(self, connection: Connection) -> None:
+    def _take_over(self, connection: Connection) -> list[Compiled]:
         before = self._state
         fingerprint = tuple(connection.execute(_FINGERPRINT).one())
         stamps = [EditionStamp(*row) for row in connection.execute(_IN_FORCE)]
@@ -241,12 +247,16 @@ class Current:
         changed = [one for code, one in fresh.items() if before.counties.get(code) is not one]
         # One assignment: whoever took the state before goes on with the whole of the old one.
         self._state = InForce(MappingProxyType(fresh), fingerprint)
-        for compiled in changed:
-            log.info("edition %s of %s is in force", compiled.edition.number, compiled.edition.county_code)
-            try:
-                keep(compiled, self._folder)
-            except OSError as error:
-                log.warning("the edition could not be kept in a file: %s", error.strerror)
+        return changed
+
+    def _pass_on(self, compiled: Compiled) -> None:
+        log.info("edition %s of %s is in force", compiled.edition.number, compiled.edition.county_code)
+        try:
+            keep(compiled, self._folder)
+            if self._on_change is not None:
+                self._on_change(compiled)
+        except (OSError, WanggeError) as error:
+            log.warning("what follows from a new edition was not done: %s", error)
 
     def _listen(self) -> None:
         while not self._stopping.is_set():

@@ -290,7 +290,7 @@ def perhaps_doubles(
         Numbers, the nearest first, five at most.
     """
     lon, lat = answer.question.lon, answer.question.lat
-    point = WKTElement(f"POINT({lon:.8f} {lat:.8f})", srid=STORAGE_SRID)
+    point = spatial.ST_SetSRID(spatial.ST_MakePoint(lon, lat), STORAGE_SRID)
     metres = spatial.ST_Distance(func.geography(Incident.geometry), func.geography(point))
     rows = connection.execute(
         select(Incident.incident_number)

@@ -6,6 +6,7 @@ import importlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,11 +18,22 @@ from starlette.routing import Mount
 from gis import __version__
 from gis.errors import UnavailableError
 from gis.layers.database import Database, connect, open_database
-from gis.service.api import errors, locate_routes, pages, place_routes
+from gis.service.addresses import Geocoder
+from gis.service.api import (
+    batch_routes,
+    errors,
+    feed_routes,
+    incident_routes,
+    locate_routes,
+    pages,
+    place_routes,
+)
 from gis.service.api.files import Files
 from gis.service.api.shield import MEGABYTE, Shield, content_policy
 from gis.service.api.state import Limiter, Service
 from gis.service.current import Current
+from gis.service.feed import Feed
+from gis.service.taking_force import took_force
 from gis.settings import Settings
 from gis.settings import settings as read_settings
 from maps.assets import STATIC as MAPS_STATIC
@@ -34,7 +46,9 @@ WEB = Path(__file__).parents[1] / "web"
 _PLANS = "gis.service.api.plans"
 
 
-def create_app(settings: Settings, *, database: Database | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, *, database: Database | None = None, geocoder: Geocoder | None = None
+) -> FastAPI:
     """Make the app.
 
     Parameters
@@ -44,6 +58,8 @@ def create_app(settings: Settings, *, database: Database | None = None) -> FastA
     database
         A database that is open already and stays so; else the one that the settings name is opened when the
         app starts and closed when it stops.
+    geocoder
+        An outside geocoder, asked where the layers know nothing that fits an address.
 
     Returns
     -------
@@ -54,8 +70,9 @@ def create_app(settings: Settings, *, database: Database | None = None) -> FastA
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
-            await run_in_threadpool(_open, app, settings, database, stack)
+            await run_in_threadpool(_open, app, settings, database, geocoder, stack)
             yield
+            app.state.service.feed.close()
             await run_in_threadpool(app.state.service.current.stop)
 
     app = FastAPI(
@@ -74,8 +91,8 @@ def create_app(settings: Settings, *, database: Database | None = None) -> FastA
         body_limit=settings.body_limit_mb * MEGABYTE,
         policy=content_policy(under.image_origins(), under.data_origins()),
     )
-    app.include_router(locate_routes.router)
-    app.include_router(place_routes.router)
+    for routes in (locate_routes, batch_routes, place_routes, incident_routes, feed_routes):
+        app.include_router(routes.router)
     if find_spec(_PLANS) is not None:
         app.include_router(importlib.import_module(_PLANS).router)
     app.include_router(pages.router)
@@ -100,10 +117,19 @@ def served() -> FastAPI:
     return create_app(read_settings())
 
 
-def _open(app: FastAPI, settings: Settings, database: Database | None, stack: ExitStack) -> None:
+def _open(
+    app: FastAPI,
+    settings: Settings,
+    database: Database | None,
+    geocoder: Geocoder | None,
+    stack: ExitStack,
+) -> None:
     opened = database or _database(settings, stack)
-    current = Current(opened, settings.data_dir / "editions")
-    app.state.service = Service(settings, current, opened, Limiter())
+    feed = Feed()
+    current = Current(
+        opened, settings.data_dir / "editions", on_event=feed.read, on_change=partial(took_force, opened)
+    )
+    app.state.service = Service(settings, current, opened, Limiter(), feed, geocoder)
     current.start()
     stack.callback(current.stop)
 

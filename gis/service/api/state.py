@@ -14,7 +14,9 @@ from fastapi import Depends, Header, Query, Request
 from gis.errors import TooManyError, UnavailableError
 from gis.layers.database import Database
 from gis.service.access import Actor, actor_of
+from gis.service.addresses import Geocoder
 from gis.service.current import Current
+from gis.service.feed import Feed
 from gis.settings import Settings
 from gis.texts import Language, as_language
 
@@ -35,12 +37,18 @@ class Service:
         The database; None where there is none at all.
     limiter
         For what anybody may send without a token.
+    feed
+        What happens, as it happens.
+    geocoder
+        An outside geocoder, if an operator hooked one in.
     """
 
     settings: Settings
     current: Current
     opened: Database | None
     limiter: Limiter
+    feed: Feed
+    geocoder: Geocoder | None = None
 
     @property
     def database(self) -> Database:
