@@ -25,6 +25,7 @@ from sqlalchemy import (
     DateTime,
     Integer,
     Select,
+    Text,
     select,
     text,
 )
@@ -270,4 +271,7 @@ def _written(series: pd.Series, column: Column[Any]) -> list[Any]:
         return [None if value is None else int(value) for value in values]
     if isinstance(column.type, Date):
         return [None if value is None else pd.Timestamp(value).date() for value in values]
+    if isinstance(column.type, Text) and column.nullable:
+        # Half of all file formats cannot tell an empty text from none, so only one of them is stored.
+        return [None if value == "" else value for value in values]
     return values
