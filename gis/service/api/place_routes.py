@@ -19,7 +19,7 @@ from gis.texts import LANGUAGES, Language, catalogue
 
 router = APIRouter(default_response_class=JsonResponse)
 
-_PAGE_TEXTS = ("pages.", "dispatch.", "planner.", "plans.", "terms.", "incidents.")
+_PAGE_TEXTS = ("pages.", "dispatch.", "studio.", "planning.", "proposals.", "terms.", "incidents.")
 
 
 @router.get("/healthz", tags=["service"], summary="Whether the service answers, and from what")
