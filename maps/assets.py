@@ -348,6 +348,9 @@ def _text_of(part: str) -> str:
 
 def _inline_script(part: str) -> str:
     script = _text_of(part)
+    if part.startswith("own:"):
+        # Comments on lines of their own, and indents, are for whoever reads the files.
+        script = re.sub(r"^\s*(//.*)?\n?", "", script, flags=re.MULTILINE)
     if part == _LEAFLET:
         # Leaflet finds its marker's pictures by an address in its style sheet, which is none in one file.
         pictures = {option: _data_address(picture) for option, picture in _MARKER_PICTURES.items()}

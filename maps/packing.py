@@ -30,6 +30,7 @@ POINTS = 1000
 """Lattice steps in one unit of each precision."""
 
 _DICTIONARY_PAYS_BELOW = 0.5
+_STRETCH_PAYS_FROM = 3
 _EPOCH = pd.Timestamp("2000-01-01")
 
 
@@ -106,6 +107,37 @@ def pack_rings(geometries: Any, frame: Frame, unit: int) -> list[list[list[int]]
     return _pack_lines(geometries, frame, unit, closed=True)
 
 
+def pack_mosaic(geometries: Any, frame: Frame) -> list[list[list[int] | list[list[int]]]]:
+    """Pack polygons that share borders, exactly, each shared stretch of border once.
+
+    Parameters
+    ----------
+    geometries
+        Shapely polygons or multipolygons on the lattice, shape (n,).
+    frame
+        The origin.
+
+    Returns
+    -------
+    list
+        n × rings; a ring is a list of pieces: ``[x, y, dx, dy, …]`` from the ring's last vertex on, or
+        ``[r, from, count]``, which is ``count`` vertices of ring r (counted through all polygons) backwards
+        from its vertex ``from``. A ring without shared borders is one piece.
+    """
+    seen: dict[tuple[int, ...], tuple[int, int]] = {}
+    packed: list[list[Any]] = []
+    number = 0
+    # Turned alike, neighbours run along a shared border in opposite directions.
+    for rings in pack_rings(shapely.orient_polygons(np.asarray(geometries, dtype=object)), frame, EXACT):
+        polygon: list[Any] = []
+        for ring in rings:
+            xy = np.cumsum(np.array(ring, dtype=np.int64).reshape(-1, 2), axis=0).tolist()
+            polygon.append(_pieces(xy, number, seen))
+            number += 1
+        packed.append(polygon)
+    return packed
+
+
 def pack_lines(geometries: Any, frame: Frame, unit: int) -> list[list[list[int]]]:
     """Pack lines: a list of parts each.
 
@@ -165,28 +197,34 @@ def differences(units: Ints) -> list[int]:
     return np.diff(units, axis=0, prepend=np.zeros((1, 2), dtype=np.int64)).ravel().tolist()
 
 
-def pack_texts(values: Sequence[str]) -> dict[str, Any] | list[str]:
-    """Pack a column of texts, as a dictionary where they repeat.
+def pack_texts(values: Sequence[str]) -> dict[str, Any]:
+    """Pack a column of texts: joined by line ends, as a dictionary where they repeat, a common start once.
 
     Parameters
     ----------
     values
-        n texts.
+        n texts; a line end within one becomes a blank.
 
     Returns
     -------
-    list of str or dict
-        The texts, or ``{"d": distinct, "i": n indexes}``.
+    dict
+        ``t`` the texts without their common start ``p``; with ``i``, these are the distinct ones and ``i``
+        says which each row has.
     """
-    distinct = list(dict.fromkeys(values))
-    if len(distinct) >= len(values) * _DICTIONARY_PAYS_BELOW:
-        return list(values)
-    place = {value: index for index, value in enumerate(distinct)}
-    return {"d": distinct, "i": [place[value] for value in values]}
+    flat = [value.replace("\r", " ").replace("\n", " ") for value in values]
+    distinct = list(dict.fromkeys(flat))
+    repeats = len(distinct) < len(flat) * _DICTIONARY_PAYS_BELOW
+    written = distinct if repeats else flat
+    start = _common_start(min(written), max(written)) if len(written) > 1 else ""
+    packed: dict[str, Any] = {"p": start, "t": "\n".join(text[len(start) :] for text in written)}
+    if repeats:
+        place = {value: index for index, value in enumerate(distinct)}
+        packed["i"] = [place[value] for value in flat]
+    return packed
 
 
-def pack_days(values: pd.Series) -> list[int | None]:
-    """Pack dates as days since 2000-01-01.
+def pack_days(values: pd.Series) -> dict[str, Any]:
+    """Pack dates as days before the latest of them.
 
     Parameters
     ----------
@@ -195,13 +233,32 @@ def pack_days(values: pd.Series) -> list[int | None]:
 
     Returns
     -------
-    list of int or None
-        None where there is no date that can be read.
+    dict
+        ``last``, days since 2000-01-01, and ``ago``: n numbers, −1 where there is no date that can be read.
     """
     # A column may hold dates and texts of dates side by side, so each is read by itself.
     parsed = pd.to_datetime(values.astype("str"), errors="coerce", format="mixed")
     days = (parsed - _EPOCH).dt.days
-    return [None if pd.isna(day) else int(day) for day in days]
+    if days.isna().all():
+        return {"last": 0, "ago": [-1] * len(days)}
+    last = int(days.max())
+    return {"last": last, "ago": [-1 if pd.isna(day) else last - int(day) for day in days]}
+
+
+def pack_choices(indexes: Sequence[int]) -> str:
+    """Pack small whole numbers as one letter each: A to Z, then U+0100 and on.
+
+    Parameters
+    ----------
+    indexes
+        n numbers from 0 on.
+
+    Returns
+    -------
+    str
+        n letters, none of which JSON or HTML must escape.
+    """
+    return "".join(chr(65 + index) if index < 26 else chr(0x100 + index) for index in indexes)
 
 
 def z_order(units: Ints) -> NDArray[np.int64]:
@@ -239,6 +296,55 @@ def _pack_lines(geometries: Any, frame: Frame, unit: int, *, closed: bool) -> li
         if len(vertices) >= (3 if closed else 2):
             packed[int(owner[of_line[start]])].append(differences(vertices))
     return packed
+
+
+def _pieces(
+    xy: list[list[int]], number: int, seen: dict[tuple[int, ...], tuple[int, int]]
+) -> list[list[int]]:
+    """Take a ring apart into vertices of its own and stretches that earlier rings have the other way round.
+
+    An edge is known by its two ends; ``seen`` says in which ring, and at which vertex it ends there.
+    """
+    size = len(xy)
+    shared = [seen.get((*xy[at], *xy[at - 1])) for at in range(size)]
+    for at in range(size):
+        seen.setdefault((*xy[at - 1], *xy[at]), (number, at))
+    pieces: list[list[int]] = []
+    own: list[list[int]] = []
+
+    def close() -> None:
+        if own:
+            pieces.append(differences(np.array(own, dtype=np.int64)))
+            own.clear()
+
+    at = 0
+    while at < size:
+        start = shared[at]
+        if start is None:
+            own.append(xy[at])
+            at += 1
+            continue
+        # The edge that ends here begins, in the other ring, where this one ends: one vertex before.
+        ring, other = start
+        count = 1
+        while at + count < size and shared[at + count] == (ring, other - count):
+            count += 1
+        if count < _STRETCH_PAYS_FROM:
+            own.extend(xy[at : at + count])
+        else:
+            close()
+            pieces.append([ring, other - 1, count])
+        at += count
+    close()
+    return pieces
+
+
+def _common_start(first: str, last: str) -> str:
+    """Give what two texts begin with; of the least and the greatest of some, that is what all begin with."""
+    for at, (one, other) in enumerate(zip(first, last, strict=False)):
+        if one != other:
+            return first[:at]
+    return min(first, last, key=len)
 
 
 def _spread(values: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -30,8 +30,10 @@ from maps.packing import (
     POINTS,
     Frame,
     differences,
+    pack_choices,
     pack_days,
     pack_lines,
+    pack_mosaic,
     pack_positions,
     pack_rings,
     pack_texts,
@@ -308,7 +310,7 @@ def _grids(
         "theme": [known.index(value) if value else -1 for value in values],
         "tint": _tints(shapes),
         "at": pack_positions(shapes, frame, LOOKS),
-        "rings": pack_rings(snap(shapes), frame, EXACT),
+        "rings": pack_mosaic(snap(shapes), frame),
         "staff": _staff(codes, staff),
     }
 
@@ -415,7 +417,7 @@ def _points(
         "located": int(located.sum()),
         "at": differences(units[: int(located.sum())]),
         "grid": np.diff(owner, prepend=0).tolist(),
-        "category": [place[value or "other"] for value in _column(points, "category")],
+        "category": pack_choices([place[value or "other"] for value in _column(points, "category")]),
         "name": pack_texts(_column(points, "name")),
         "address": pack_texts(_column(points, "address")),
         "phones": pack_texts([_joined(value) for value in phones]),

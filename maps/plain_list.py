@@ -14,7 +14,7 @@ import numpy as np
 from gis.texts import Language, text
 
 MOST = 1000
-"""More points than this are not written twice into a page; the list then says so."""
+"""More points than this, a district's, are not written twice into a page; the list then says so."""
 
 _EPOCH = dt.date(2000, 1, 1)
 
@@ -48,8 +48,9 @@ def plain_list(packed: dict[str, Any]) -> str:
     lines += _grids(packed, language)
     count = packed["points"]["count"]
     if count > MOST:
-        lines.append(f"<p>{say('note_long_list', count=count, shown=MOST)}</p>")
-    lines += _points(packed, language)
+        lines.append(f"<p>{say('note_long_list', count=count)}</p>")
+    else:
+        lines += _points(packed, language)
     return f'<noscript><div class="wg-plain">{"".join(lines)}</div></noscript>'
 
 
@@ -86,19 +87,21 @@ def _points(packed: dict[str, Any], language: Language) -> list[str]:
         _texts(points[column]) for column in ("name", "address", "phones", "hours")
     )
     grids = np.cumsum(points["grid"]).tolist()
-    shown = sorted(range(points["count"])[:MOST], key=lambda at: (points["category"][at], names[at]))
+    categories = [ord(one) - (65 if ord(one) < 0x100 else 0x100) for one in points["category"]]
+    ago, last = points["verified"]["ago"], points["verified"]["last"]
+    shown = sorted(range(points["count"]), key=lambda at: (categories[at], names[at]))
     lines = []
     category = -1
     for at in shown:
-        if points["category"][at] != category:
+        if categories[at] != category:
             lines.append("</ul>" if category >= 0 else "")
-            category = points["category"][at]
+            category = categories[at]
             lines.append(f"<h2>{_name(packed['categories'][category]['names'][language])}</h2><ul>")
         told = [addresses[at], hours[at]]
         if grids[at] >= 0:
             told.append(packed["grids"]["name"][grids[at]] or packed["grids"]["code"][grids[at]])
-        if points["verified"][at] is not None:
-            day = _EPOCH + dt.timedelta(days=points["verified"][at])
+        if ago[at] >= 0:
+            day = _EPOCH + dt.timedelta(days=last - ago[at])
             told.append(text("maps.page.verified", language, date=day.isoformat()))
         numbers = " ".join(_tel(number) for number in phones[at].split(";") if number)
         words = " · ".join(_name(one) for one in told if one)
@@ -109,6 +112,5 @@ def _points(packed: dict[str, Any], language: Language) -> list[str]:
 
 
 def _texts(column: Any) -> list[str]:
-    if isinstance(column, dict):
-        return [column["d"][index] for index in column["i"]]
-    return list(column)
+    texts = [column["p"] + text for text in column["t"].split("\n")]
+    return [texts[index] for index in column["i"]] if "i" in column else texts

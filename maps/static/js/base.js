@@ -66,9 +66,22 @@
     }
   }
 
-  function column(packed, count) {
-    if (packed === undefined) return new Array(count).fill("");
-    return Array.isArray(packed) ? packed : packed.i.map((index) => packed.d[index]);
+  // Columns of texts, letters and days, as maps/packing.py writes them.
+  function column(packed) {
+    if (packed === undefined) return [];
+    const texts = packed.t.split("\n").map((text) => packed.p + text);
+    return packed.i ? packed.i.map((index) => texts[index]) : texts;
+  }
+
+  function choices(letters) {
+    return Uint16Array.from(letters || "", (letter) => {
+      const code = letter.charCodeAt(0);
+      return code < 256 ? code - 65 : code - 256;
+    });
+  }
+
+  function days(packed) {
+    return packed ? packed.ago.map((ago) => (ago < 0 ? null : packed.last - ago)) : [];
   }
 
   function sums(differences) {
@@ -89,5 +102,5 @@
     return Math.floor((Date.now() - EPOCH) / DAY);
   }
 
-  window.WanggeMap = { el, named, phoneLink, Texts, column, sums, dayOf, today, keep, remember };
+  window.WanggeMap = { el, named, phoneLink, Texts, column, choices, days, sums, dayOf, today, keep, remember };
 })();

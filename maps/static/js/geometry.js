@@ -91,33 +91,66 @@
       });
     }
 
+    // The same from whole units that are unpacked already.
+    projectUnits(rings, unit) {
+      return rings.map((units) => {
+        const flat = new Float64Array(units.length);
+        for (let at = 0; at < units.length; at += 2) {
+          const [lon, lat] = this.degrees(units[at], units[at + 1], unit);
+          [flat[at], flat[at + 1]] = this.world(lon, lat);
+        }
+        return flat;
+      });
+    }
+
     metres(lonA, latA, lonB, latB) {
       return Math.hypot((lonA - lonB) * this.perLon, (latA - latB) * this.perLat);
     }
   }
 
+  // Rings of polygons that share borders: pieces of their own, and stretches that an earlier ring has the other
+  // way round ([ring, from, count]).
+  function unpackMosaic(packed) {
+    const all = [];
+    return packed.map((polygon) =>
+      polygon.map((pieces) => {
+        const flat = [];
+        for (const piece of pieces) {
+          if (piece.length === 3) {
+            const other = all[piece[0]];
+            const size = other.length / 2;
+            for (let step = 0; step < piece[2]; step += 1) {
+              const at = 2 * ((piece[1] - step + size) % size);
+              flat.push(other[at], other[at + 1]);
+            }
+          } else {
+            let x = 0;
+            let y = 0;
+            for (let at = 0; at < piece.length; at += 2) flat.push((x += piece[at]), (y += piece[at + 1]));
+          }
+        }
+        all.push(Float64Array.from(flat));
+        return all[all.length - 1];
+      }),
+    );
+  }
+
   // The borders of the grids on the lattice. A position is decided as if it had moved east by ε and north by
   // ε², as gis.locate decides: an edge that neighbours share belongs to one of them, always the same.
   class Borders {
-    constructor(rings, ground) {
+    constructor(mosaic, ground) {
       this.ground = ground;
-      this.polygons = rings.map((polygon) => {
+      this.polygons = mosaic.map((rings) => {
         const box = [Infinity, Infinity, -Infinity, -Infinity];
-        const unpacked = polygon.map((packed) => {
-          const flat = new Float64Array(packed.length);
-          let x = 0;
-          let y = 0;
-          for (let at = 0; at < packed.length; at += 2) {
-            flat[at] = x += packed[at];
-            flat[at + 1] = y += packed[at + 1];
-            box[0] = Math.min(box[0], x);
-            box[1] = Math.min(box[1], y);
-            box[2] = Math.max(box[2], x);
-            box[3] = Math.max(box[3], y);
+        for (const ring of rings) {
+          for (let at = 0; at < ring.length; at += 2) {
+            box[0] = Math.min(box[0], ring[at]);
+            box[1] = Math.min(box[1], ring[at + 1]);
+            box[2] = Math.max(box[2], ring[at]);
+            box[3] = Math.max(box[3], ring[at + 1]);
           }
-          return flat;
-        });
-        return { rings: unpacked, box };
+        }
+        return { rings, box };
       });
     }
 
@@ -199,5 +232,5 @@
     }
   }
 
-  Object.assign(window.WanggeMap, { Ground, Borders, toGcj02, fromGcj02 });
+  Object.assign(window.WanggeMap, { Ground, Borders, unpackMosaic, toGcj02, fromGcj02 });
 })();

@@ -24,7 +24,8 @@
       this.layers = { points: true, grids: true, compounds: own, buildings: own, streets: own, labels: true };
       this.texts = new W.Texts(data.texts, this.language);
       this.ground = new W.Ground(data);
-      this.borders = new W.Borders(data.grids.rings, this.ground);
+      this.mosaic = W.unpackMosaic(data.grids.rings);
+      this.borders = new W.Borders(this.mosaic, this.ground);
       this.points = this.unpackPoints(data.points);
       this.shown = Array.from({ length: this.points.count }, (_, at) => at);
       this.signs = new W.Signs(data);
@@ -40,10 +41,10 @@
 
     unpackPoints(packed) {
       const { count } = packed;
-      const text = (name) => W.column(packed[name], count);
+      const text = (name) => W.column(packed[name]);
       const points = {
         count, located: packed.located, name: text("name"), address: text("address"), phones: text("phones"),
-        hours: text("hours"), category: packed.category || [], access: packed.access || "", verified: packed.verified || [],
+        hours: text("hours"), category: W.choices(packed.category), access: packed.access || "", verified: W.days(packed.verified),
         grid: W.sums(packed.grid || []),
         lon: new Float64Array(packed.located), lat: new Float64Array(packed.located),
         wx: new Float64Array(packed.located), wy: new Float64Array(packed.located),

@@ -126,7 +126,10 @@
           return { parts, box: boxOf(parts), index, ...(extra ? extra(index) : {}) };
         });
       this.border = ground.project(data.border, looks);
-      this.grids = shapes(data.grids, exact);
+      this.grids = app.mosaic.map((rings, index) => {
+        const parts = ground.projectUnits(rings, exact);
+        return { parts, box: boxOf(parts), index };
+      });
       this.compounds = shapes(data.compounds, looks, (index) => ({ kind: data.compounds.kind[index] }));
       this.buildings = shapes(data.buildings, looks);
       this.areas = shapes(data.areas, looks, (index) => ({ kind: data.areas.kind[index] }));
@@ -242,6 +245,14 @@
       const band = Math.min(46, Math.max(8, 34 * view.metre));
       for (const grid of this.seen(view, 0)) {
         const shape = path(grid.parts, view, true);
+        // Too small for a band to leave anything between its sides: the colour alone, and stronger.
+        if ((grid.box[2] - grid.box[0]) * view.scale < 5 * band) {
+          pen.globalAlpha = this.tint * 2.2;
+          pen.fillStyle = this.colourOf(grid.index);
+          pen.fill(shape, "evenodd");
+          pen.globalAlpha = 1;
+          continue;
+        }
         pen.save();
         pen.globalAlpha = this.tint;
         pen.fillStyle = pen.strokeStyle = this.colourOf(grid.index);
