@@ -110,9 +110,13 @@ def read_rings(polygons: Any, codes: Sequence[str]) -> tuple[Rings, NDArray[np.o
     )
     shapes = shapely.orient_polygons(shapely.force_2d(shapes), exterior_cw=False)
     parts, owner = shapely.get_parts(shapes, return_index=True)
+    parts, owner = parts[~shapely.is_empty(parts)], owner[~shapely.is_empty(parts)]
     _, degrees, (ring_at, part_at, shape_at) = shapely.to_ragged_array(
         shapely.multipolygons(parts, indices=owner)
     )
+    sizes = np.diff(ring_at)
+    part_at = np.concatenate([[0], np.cumsum(sizes > 0)])[part_at]  # a hole may be empty, too
+    ring_at = np.concatenate([[0], np.cumsum(sizes[sizes > 0])])
     steps = to_lattice(degrees)
     origin = steps.min(axis=0)
     steps -= origin
