@@ -468,7 +468,11 @@ def _line(points: Sequence[Sequence[float]]) -> shapely.LineString:
     if xy.ndim != 2 or xy.shape[1] != 2 or not 2 <= len(xy) <= _LINE_POINTS or not np.isfinite(xy).all():
         words = f"a line is 2 to {_LINE_POINTS} pairs of longitude and latitude"
         raise InputError(words, where="line", mend="draw it again")
-    return shapely.LineString(xy)
+    # A double click ends a line with one point twice.
+    apart = np.concatenate([[True], (xy[1:] != xy[:-1]).any(axis=1)])
+    if apart.sum() < 2:
+        raise InputError("the line has no length", where="line", mend="draw it right across the grid")
+    return shapely.LineString(xy[apart])
 
 
 def _post(plan: PlanDraft, label: str, posts: Sequence[str]) -> Change:

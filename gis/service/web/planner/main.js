@@ -1,0 +1,529 @@
+// The studio: puts plan, map, tools and panels together.
+
+import { api, el, fill, groundMap, signedIn, t, tell, tellError, watchHealth } from "../shell.js";
+import { PlanLayer } from "./canvas.js";
+import { Compare } from "./compare.js";
+import { Model, shortOf } from "./model.js";
+import { Panels, shortened } from "./panels.js";
+import { Proposals } from "./proposals.js";
+import { Publisher } from "./publish.js";
+import { Queue } from "./queue.js";
+import { Tools } from "./tools.js";
+
+const L = globalThis.L;
+const SNAP_STYLE = { opacity: 0, weight: 8, interactive: false };
+const $ = (id) => document.getElementById(id);
+
+await signedIn(() => api("/api/v1/me"));
+$("studio").hidden = false;
+
+const model = new Model();
+const map = groundMap("map", { zoomAnimation: false, fadeAnimation: false, zoomSnap: 0.25, keyboard: false, doubleClickZoom: false, boxZoom: false });
+const layer = new PlanLayer(map, model);
+const snapping = L.layerGroup().addTo(map);
+const say = (words, bad = false) => {
+  $("hint").textContent = words;
+  $("hint").classList.toggle("bad", bad);
+};
+
+const acts = {
+  choose(label) {
+    model.choose(model.chosen === label ? null : label);
+  },
+
+  pick(place, several) {
+    const label = place < 0 ? null : model.labels()[place];
+    if (label === null) return model.choose(null);
+    if (several) return acts.mark(label, !model.picked.has(label));
+    return model.choose(label);
+  },
+
+  mark(label, on) {
+    if (on) model.picked.add(label);
+    else model.picked.delete(label);
+    layer.top();
+    panels.chosen();
+  },
+
+  // A stroke that the page has shown already.
+  async commit(places, stroke) {
+    const units = places.map((place) => model.ids[place]);
+    const takeBack = () => {
+      for (const [place, label] of stroke.was) model.put(place, label);
+      if (stroke.fresh) model.dropNew();
+      refreshed(places);
+    };
+    const about = t("studio.conflict.move", { count: units.length, grid: stroke.fresh ? t("studio.grid.new") : shortOf(stroke.label) });
+    if (stroke.fresh) model.pendingNew = null;
+    const outcome = await send({ path: "/move", body: { units, label: stroke.fresh ? null : stroke.label }, undo: takeBack, about });
+    if (stroke.fresh) {
+      model.grids.delete(stroke.label);
+      if (outcome) model.choose(outcome.units[units[0]]);
+      refreshed(places);
+    }
+  },
+
+  async move(places, label) {
+    const was = new Map();
+    for (const place of places) {
+      if (model.label[place] !== label && !model.isLocked(label)) was.set(place, model.label[place]);
+    }
+    if (model.isLocked(label)) return say(t("studio.hint.locked", { grid: model.nameOf(label) }), true);
+    for (const place of was.keys()) model.put(place, label);
+    if (was.size === 0) return undefined;
+    refreshed([...was.keys()]);
+    return acts.commit([...was.keys()], { was, label, fresh: label === model.pendingNew });
+  },
+
+  async merge() {
+    const labels = [...model.picked];
+    if (labels.length < 2) return;
+    model.picked.clear();
+    await send({ path: "/merge", body: { labels }, about: t("studio.act.merge") });
+  },
+
+  async lock(label) {
+    const grid = model.grids.get(label);
+    await send({ path: `/grids/${label}`, method: "PATCH", body: { locked: !grid.locked }, about: t("studio.act.lock") });
+  },
+
+  newGrid() {
+    tools.use("paint");
+    model.choose(model.addGrid());
+    say(t("studio.hint.new"));
+  },
+
+  undo: () => model.canUndo && send({ path: "/undo", body: {}, about: t("studio.top.undo") }),
+  redo: () => model.canRedo && send({ path: "/redo", body: {}, about: t("studio.top.redo") }),
+
+  edit() {
+    if (model.chosen !== null) editGrid(model.chosen);
+  },
+
+  startCut() {
+    if (model.chosen === null || !tools?.ready) return;
+    map.pm.enableDraw("Line", { snappable: true, snapDistance: 14, finishOn: "dblclick", tooltips: false, templineStyle: { color: "#0b57d0" }, hintlineStyle: { color: "#0b57d0", dashArray: [5, 5] } });
+  },
+
+  zoomTo(fault) {
+    const box = fault.geometry ? L.geoJSON(fault.geometry).getBounds() : null;
+    const labels = fault.subjects.filter((label) => model.grids.has(label));
+    const places = labels.flatMap((label) => model.unitsOf(label));
+    const inside = box ? places.filter((place) => box.pad(0.001).contains(lonlat(model.at[place]))) : places;
+    layer.marked = new Set(inside.length ? inside : places);
+    fit(box ?? boundsOf(places));
+    layer.top();
+    if (labels.length) model.choose(labels[0]);
+    say(shortened(fault.words[document.documentElement.lang.startsWith("en") ? "en" : "zh"]));
+  },
+
+  goTo(lon, lat) {
+    map.setView([lat, lon], Math.max(map.getZoom(), 17));
+  },
+
+  comment(place) {
+    panels.place = place;
+    panels.log();
+    panels.open("log");
+    $("comment").focus();
+  },
+
+  tip(place, pixel) {
+    const tip = $("tip");
+    if (place === null || place < 0) return (tip.hidden = true);
+    tip.textContent = unitWords(place);
+    tip.hidden = false;
+    const box = $("map").getBoundingClientRect();
+    tip.style.left = `${Math.min(pixel[0] + 14, box.width - 190)}px`;
+    tip.style.top = `${Math.min(pixel[1] + 14, box.height - 60)}px`;
+    return undefined;
+  },
+
+  read(place) {
+    $("map-said").textContent = unitWords(place);
+  },
+
+  shown(pane) {
+    if (pane === "compare") {
+      compare.draw();
+      compare.ask();
+    }
+  },
+
+  preview(found, plan, title) {
+    const label = new Array(model.count).fill(null);
+    found.units.forEach((id, k) => {
+      const place = model.placeOf.get(id);
+      if (place !== undefined) label[place] = found.codes[plan.labels[k]];
+    });
+    const kept = model.label;
+    model.label = label;
+    model.previewed ??= kept;
+    layer.changed(null);
+    say(t("studio.propose.looking", { plan: title }));
+    const back = el("button", { type: "button", class: "small", onclick: () => stopPreview() }, t("studio.propose.back"));
+    $("hint").append(" ", back);
+  },
+
+  async adopt(proposal, number) {
+    stopPreview();
+    await send({ path: `/proposals/${proposal}/adopt`, body: { number }, about: t("studio.act.propose") });
+  },
+
+  files() {
+    const table = el("button", { type: "button", class: "small", onclick: () => download("units.csv") }, t("studio.compare.csv_out"));
+    const picture = el("button", { type: "button", class: "small", onclick: () => download("grids.geojson") }, t("studio.compare.geojson_out"));
+    const back = el("input", { type: "file", id: "file-in", accept: ".csv,.gpkg,.geojson,.json", "aria-label": t("studio.compare.file_in"), onchange: (event) => upload(event.target) });
+    return el("div", {}, el("p", { class: "row" }, table, picture), el("label", { for: "file-in" }, t("studio.compare.file_in")), back);
+  },
+
+  reload: () => openPlan(model.plan.id),
+};
+
+const panels = new Panels({ model, layer, acts });
+const compare = new Compare({ model, acts });
+const proposals = new Proposals({ model, acts });
+const publisher = new Publisher({ model, acts });
+const tools = new Tools({ map, layer, model, box: $("map"), acts, say });
+const queue = new Queue(model, { onState: saved, onConflict: conflict, onError: tellError });
+
+// What other pages and the tests may look at.
+globalThis.studio = { model, layer, tools, queue, map };
+
+model.addEventListener("changed", (event) => refreshed(event.detail.places, false));
+model.addEventListener("chosen", () => {
+  layer.marked.clear();
+  panels.chosen();
+  layer.top();
+  tools.hint();
+  if (tools.tool === "cut") {
+    map.pm.disableDraw();
+    acts.startCut();
+  }
+});
+
+$("undo").addEventListener("click", acts.undo);
+$("redo").addEventListener("click", acts.redo);
+$("publish").addEventListener("click", () => publisher.open());
+$("new-plan").addEventListener("click", newPlan);
+$("community").addEventListener("change", (event) => openCommunity(event.target.value));
+$("plan").addEventListener("change", (event) => openPlan(Number(event.target.value)));
+for (const button of document.querySelectorAll("[data-view]")) button.addEventListener("click", () => view(button.dataset.view));
+$("swipe").querySelector("input").addEventListener("input", (event) => {
+  layer.swipe = Number(event.target.value) / 1000;
+  swipeLine();
+  layer.draw();
+});
+map.on("pm:create", async ({ layer: drawn }) => {
+  drawn.remove();
+  const line = drawn.getLatLngs().map(({ lat, lng }) => [lng, lat]);
+  if (line.length > 1) await send({ path: "/split", body: { label: model.chosen, line }, about: t("studio.act.split") });
+  tools.use("choose");
+});
+globalThis.addEventListener("beforeunload", (event) => {
+  if (queue.open > 0) event.preventDefault();
+});
+
+watchHealth();
+await openFirst();
+
+async function send(act) {
+  layer.marked.clear();
+  const outcome = await queue.send(act);
+  if (outcome === null) return null;
+  if (outcome.recut) await acts.reload();
+  else {
+    model.apply(outcome);
+    said(outcome);
+  }
+  return outcome;
+}
+
+function said(outcome) {
+  const words = [...outcome.made.map((one) => `＋ ${shortened(one.words[tongue()])}`), ...outcome.cured.map((one) => `✓ ${shortened(one.words[tongue()])}`)];
+  if (words.length) say(words.slice(0, 2).join("　"), outcome.made.some((one) => one.severity === "error"));
+}
+
+function refreshed(places, draw = true) {
+  if (draw || !tools?.stroke) layer.changed(places);
+  panels.live();
+  if (!tools?.stroke) {
+    panels.faults();
+    panels.log();
+    compare.draw();
+  }
+  panels.chosen();
+  buttons();
+}
+
+function buttons() {
+  const draft = model.plan?.state === "draft";
+  $("undo").disabled = !draft || !model.canUndo;
+  $("redo").disabled = !draft || !model.canRedo;
+  $("publish").disabled = !["draft", "review"].includes(model.plan?.state);
+  const state = model.plan?.state ?? "draft";
+  $("state").textContent = t(`studio.state.${state}`);
+  $("state").className = `tag ${state === "published" ? "good" : state === "draft" ? "" : "warm"}`;
+}
+
+function saved() {
+  const open = queue.open;
+  $("saved").textContent = queue.stopped ? t("studio.top.halted") : open > 0 ? t("studio.top.saving", { count: open }) : t("studio.top.saved", { version: model.version ?? 0 });
+  $("saved").classList.toggle("bad", Boolean(queue.stopped));
+}
+
+// Somebody else went on meanwhile: show what, keep what is mine, and let the planner say.
+function conflict(error, act) {
+  const { details } = error;
+  const others = [...new Set(details.steps.map((step) => step.actor))].join("、");
+  const mine = new Map();
+  for (const id of act.body.units ?? []) mine.set(model.placeOf.get(id), model.label[model.placeOf.get(id)]);
+  act.undo?.();
+  const settle = async (again) => {
+    box.hidden = true;
+    if (details.recut) await openPlan(model.plan.id, { keepQueue: true });
+    else model.apply({ ...details, units: details.units });
+    model.version = details.version;
+    if (again) for (const [place, label] of mine) if (model.grids.has(label) || act.body.label === null) model.put(place, label);
+    queue.resume({ again });
+    refreshed(null);
+  };
+  const box = fill(
+    "conflict",
+    el("h2", { id: "conflict-title" }, t("studio.conflict.title", { who: others })),
+    el("ul", { class: "plain" }, details.steps.slice(-5).map((step) => el("li", {}, `${step.sequence} · ${step.actor} · `, actWords(step), ` ${(step.labels ?? []).map(shortOf).join("、")}`))),
+    el("p", {}, t("studio.conflict.mine", { act: act.about ?? "" })),
+    el("div", { class: "row" }, el("button", { type: "button", class: "main", id: "again", onclick: () => settle(true) }, t("studio.conflict.again")), el("button", { type: "button", id: "drop", onclick: () => settle(false) }, t("studio.conflict.drop"))),
+  );
+  box.hidden = false;
+  $("again").focus();
+}
+
+function actWords(step) {
+  try {
+    return t(`studio.act.${step.act}`);
+  } catch {
+    return step.act;
+  }
+}
+
+function view(kind) {
+  stopPreview();
+  tools.cancel();
+  model.mode = kind === "before" ? "before" : "after";
+  layer.swipe = kind === "swipe" ? Number($("swipe").querySelector("input").value) / 1000 : null;
+  $("swipe").hidden = kind !== "swipe";
+  swipeLine();
+  for (const button of document.querySelectorAll("[data-view]")) button.setAttribute("aria-pressed", String(button.dataset.view === kind));
+  layer.draw();
+}
+
+function swipeLine() {
+  const line = $("swipe-line");
+  line.hidden = layer.swipe === null;
+  line.style.left = `${(layer.swipe ?? 0) * 100}%`;
+}
+
+function stopPreview() {
+  if (!model.previewed) return;
+  model.label = model.previewed;
+  model.previewed = null;
+  layer.changed(null);
+  say("");
+}
+
+function unitWords(place) {
+  const label = model.labels()[place];
+  const households = model.households[place];
+  const compound = model.compounds.find((one) => one.code === model.compoundOf[place]);
+  return [label === null ? t("studio.map.nobody") : `${shortOf(label)} ${model.nameOf(label)}`, compound?.name, t("studio.map.unit", { households: Number.isNaN(households) ? "?" : households, area: Math.round(model.area[place]) })].filter(Boolean).join(" · ");
+}
+
+function tongue() {
+  return document.documentElement.lang.startsWith("en") ? "en" : "zh";
+}
+
+function lonlat(steps) {
+  const [lon, lat] = model.toLonLat(steps);
+  return [lat, lon];
+}
+
+function boundsOf(places) {
+  const [x0, y0, x1, y1] = model.boxOfUnits(places);
+  return L.latLngBounds(lonlat([x0, y0]), lonlat([x1, y1]));
+}
+
+function fit(bounds) {
+  if (bounds.isValid()) map.fitBounds(bounds, { padding: [30, 30], animate: false, maxZoom: 18 });
+}
+
+async function openFirst() {
+  const { communities } = await api("/api/v1/communities");
+  fill("community", communities.map((one) => el("option", { value: one.community_code }, one.name)));
+  const asked = new URLSearchParams(location.search);
+  const code = asked.get("community") ?? communities[0]?.community_code;
+  if (!code) return tell(t("studio.top.no_community"), { bad: true });
+  $("community").value = code;
+  return openCommunity(code, Number(asked.get("plan")) || null);
+}
+
+async function openCommunity(code, wanted = null) {
+  try {
+    const { plans } = await api(`/api/v1/communities/${code}/plans`);
+    list(plans);
+    const first = plans.find((one) => one.id === wanted) ?? plans.find((one) => one.state === "draft") ?? plans[0];
+    if (first) await openPlan(first.id);
+    else await newPlan();
+  } catch (error) {
+    tellError(error);
+  }
+}
+
+function list(plans) {
+  compare.plans = plans;
+  fill("plan", plans.map((one) => el("option", { value: String(one.id) }, `${one.name} · ${t(`studio.state.${one.state}`)}`)));
+}
+
+async function openPlan(id, { keepQueue = false } = {}) {
+  try {
+    if (!keepQueue) queue.clear();
+    const whole = model.plan?.id !== id;
+    const body = await api(`/api/v1/plans/${id}`);
+    layer.cursor = -1;
+    layer.marked.clear();
+    model.previewed = null;
+    model.load(body);
+    if (whole) {
+      map.invalidateSize({ animate: false });
+      fit(boundsOf(model.ids.map((_, place) => place)));
+      model.picked.clear();
+      layer.colours = { after: new Map(), before: new Map() };
+    }
+    layer.rebuild();
+    snapping.clearLayers();
+    for (const street of model.streets) for (const line of street.lines) snapping.addLayer(snapLine(line));
+    refreshed(null);
+    panels.grids();
+    if (whole) {
+      compare.chosen = "";
+      proposals.reset();
+      const { plans } = await api(`/api/v1/communities/${body.plan.community_code}/plans`);
+      list(plans);
+    }
+    $("plan").value = String(id);
+    const address = new URL(location.href);
+    address.searchParams.set("community", body.plan.community_code);
+    address.searchParams.set("plan", String(id));
+    history.replaceState(null, "", address);
+    saved();
+  } catch (error) {
+    tellError(error);
+  }
+}
+
+function snapLine(flat) {
+  const points = [];
+  for (let k = 0; k < flat.length; k += 2) points.push(lonlat([flat[k], flat[k + 1]]));
+  return L.polyline(points, SNAP_STYLE);
+}
+
+function newPlan() {
+  const dialog = $("dialog");
+  const name = el("input", { id: "plan-name", required: true, maxlength: "100", value: t("studio.new.name", { date: new Date().toLocaleDateString("sv-SE") }) });
+  const from = el("select", { id: "plan-from" }, el("option", { value: "" }, t("studio.new.edition")), (compare.plans ?? []).map((one) => el("option", { value: String(one.id) }, t("studio.new.branch", { name: one.name }))));
+  const button = el("button", { type: "submit", class: "main", id: "plan-start" }, t("studio.new.start"));
+  const form = el(
+    "form",
+    {
+      onsubmit: async (event) => {
+        event.preventDefault();
+        button.disabled = true;
+        button.textContent = t("studio.new.cutting");
+        try {
+          const json = { name: name.value, from_plan: from.value ? Number(from.value) : null };
+          const { plan } = await api(`/api/v1/communities/${$("community").value}/plans`, { json });
+          dialog.close();
+          await openPlan(plan.id);
+        } catch (error) {
+          button.disabled = false;
+          tellError(error);
+        }
+      },
+    },
+    el("label", { for: "plan-name" }, t("studio.new.called")),
+    name,
+    el("label", { for: "plan-from" }, t("studio.new.from")),
+    from,
+    el("div", { class: "row" }, el("button", { type: "button", onclick: () => dialog.close() }, t("studio.new.cancel")), button),
+  );
+  fill(dialog, el("h2", { id: "dialog-title" }, t("studio.new.title")), form);
+  dialog.showModal();
+  name.select();
+}
+
+function editGrid(label) {
+  const grid = model.grids.get(label);
+  const dialog = $("dialog");
+  const locked = model.plan.state !== "draft" || grid.locked;
+  const name = el("input", { id: "grid-name", maxlength: "100", value: grid.name ?? "", disabled: locked });
+  const kind = el("select", { id: "grid-type", disabled: locked }, ["basic", "exclusive"].map((one) => el("option", { value: one }, t(`terms.grid_type.${one}`))));
+  kind.value = grid.grid_type;
+  const theme = el("select", { id: "grid-theme", disabled: locked }, el("option", { value: "" }, "—"), model.themes.map((one) => el("option", { value: one.theme }, tongue() === "zh" ? one.name_zh : one.name_en)));
+  theme.value = grid.colour_theme ?? "";
+  const form = el(
+    "form",
+    {
+      onsubmit: async (event) => {
+        event.preventDefault();
+        dialog.close();
+        const body = {};
+        if (name.value !== (grid.name ?? "")) body.name = name.value;
+        if (kind.value !== grid.grid_type) body.grid_type = kind.value;
+        if (theme.value !== (grid.colour_theme ?? "")) body.colour_theme = theme.value;
+        if (Object.keys(body).length) await send({ path: `/grids/${label}`, method: "PATCH", body, about: t("studio.act.set") });
+      },
+    },
+    el("label", { for: "grid-name" }, t("studio.grid.name")),
+    name,
+    el("label", { for: "grid-type" }, t("studio.grid.type")),
+    kind,
+    el("label", { for: "grid-theme" }, t("studio.grid.theme")),
+    theme,
+    grid.locked ? el("p", { class: "notice" }, t("studio.grid.locked")) : null,
+    el("div", { class: "row" }, el("button", { type: "button", onclick: () => dialog.close() }, t("studio.new.cancel")), el("button", { type: "submit", class: "main", disabled: locked }, t("studio.grid.save"))),
+  );
+  fill(dialog, el("h2", { id: "dialog-title" }, `${label} · ${model.nameOf(label)}`), form);
+  dialog.showModal();
+}
+
+async function download(name) {
+  try {
+    const found = await api(`/api/v1/plans/${model.plan.id}/${name}`);
+    const blob = found instanceof Blob ? found : new Blob([JSON.stringify(found)], { type: "application/geo+json" });
+    const link = el("a", { href: URL.createObjectURL(blob), download: `plan-${model.plan.id}-${name}` });
+    link.click();
+    URL.revokeObjectURL(link.href);
+  } catch (error) {
+    tellError(error);
+  }
+}
+
+async function upload(input) {
+  const file = input.files[0];
+  if (!file) return;
+  const body = new FormData();
+  body.append("file", file);
+  body.append("version", String(model.version));
+  const table = file.name.toLowerCase().endsWith(".csv");
+  try {
+    const outcome = await api(`/api/v1/plans/${model.plan.id}/${table ? "units.csv" : "fit"}`, { method: "POST", body });
+    const { report } = outcome;
+    model.apply(outcome);
+    tell(table ? t("studio.compare.read", { assigned: report.assigned, missing: report.missing.length, unknown: report.unknown.length }) : t("studio.compare.fitted", { assigned: report.assigned, missing: report.missing.length, area: Math.round(report.misfit_m2) }));
+  } catch (error) {
+    tellError(error);
+  }
+  input.value = "";
+}
+
+

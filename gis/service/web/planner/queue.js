@@ -1,0 +1,77 @@
+// Acts go to the server one after another, each naming the version that it saw. The page has shown them
+// already; the server confirms, or says what somebody else did meanwhile.
+
+import { api } from "../shell.js";
+
+export class Queue {
+  constructor(model, { onState, onConflict, onError }) {
+    this.model = model;
+    this.waiting = [];
+    this.busy = false;
+    this.stopped = null;
+    this.onState = onState;
+    this.onConflict = onConflict;
+    this.onError = onError;
+  }
+
+  get open() {
+    return this.waiting.length + (this.busy ? 1 : 0);
+  }
+
+  // act: { path, method, body, undo } — `undo` takes back what the page showed, if the server refuses.
+  send(act) {
+    return new Promise((done, fail) => {
+      this.waiting.push({ ...act, done, fail });
+      this.#next();
+    });
+  }
+
+  // After a conflict: send what is waiting once more, on top of what the others did; or drop it.
+  resume({ again }) {
+    const act = this.stopped;
+    this.stopped = null;
+    if (act === null) return;
+    if (again) this.waiting.unshift(act);
+    else {
+      for (const one of [act, ...this.waiting]) {
+        one.undo?.();
+        one.done(null);
+      }
+      this.waiting = [];
+    }
+    this.#next();
+  }
+
+  clear() {
+    this.waiting = [];
+    this.stopped = null;
+  }
+
+  async #next() {
+    this.onState();
+    if (this.busy || this.stopped !== null || this.waiting.length === 0) return;
+    const act = this.waiting.shift();
+    this.busy = true;
+    this.onState();
+    try {
+      const outcome = await api(`/api/v1/plans/${this.model.plan.id}${act.path}`, {
+        method: act.method ?? "POST",
+        json: { ...act.body, version: this.model.version },
+      });
+      this.busy = false;
+      act.done(outcome);
+    } catch (error) {
+      this.busy = false;
+      if (error.code === "conflict" && error.details?.version !== undefined) {
+        this.stopped = act;
+        this.onConflict(error, act);
+      } else {
+        act.undo?.();
+        act.done(null);
+        this.onError(error);
+      }
+    }
+    this.onState();
+    this.#next();
+  }
+}
