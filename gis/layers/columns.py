@@ -99,7 +99,14 @@ def code_texts(values: pd.Series) -> pd.Series:
     pandas.Series
         dtype str.
     """
+    if _all_texts(values):
+        texts = values.astype("str").str.strip()
+        return texts.mask(texts == "")
     return pd.Series([_code_text(value) for value in values], index=values.index, dtype="str")
+
+
+def _all_texts(values: pd.Series) -> bool:
+    return pd.api.types.infer_dtype(values, skipna=True) in {"string", "empty"}
 
 
 def _code_text(value: Any) -> str | None:
@@ -146,20 +153,37 @@ def cast_column(values: pd.Series, kind: ColumnKind) -> tuple[pd.Series, dict[in
     """
     if kind == "code":
         return code_texts(values), {}
-    turn = _TURN[kind]
+    if kind == "text" and _all_texts(values):
+        texts = values.astype("str")
+        return texts.mask(texts == ""), {}
     found: list[Any] = []
     bad: dict[int, str] = {}
+    known: dict[Any, Any] = {}
     for position, value in enumerate(values):
-        if not isinstance(value, (list, tuple, np.ndarray)) and pd.isna(value):
-            found.append([] if kind == "list" else None)
-            continue
-        try:
-            found.append(turn(value.strip() if isinstance(value, str) and kind != "text" else value))
-        except (ValueError, OverflowError):
-            found.append([] if kind == "list" else None)
+        # Cells repeat: each different text is turned once.
+        if isinstance(value, str) and value in known:
+            turned = known[value]
+        else:
+            turned = _turned(value, kind)
+            if isinstance(value, str):
+                known[value] = turned
+        if turned is _UNFIT:
             bad[position] = f"{str(value)[:40]!r} is not {_WORDS[kind]}"
-    dtype = _DTYPES.get(kind, "object")
-    return pd.Series(found, index=values.index, dtype=dtype), bad
+            turned = None
+        found.append(list(turned or ()) if kind == "list" else turned)
+    return pd.Series(found, index=values.index, dtype=_DTYPES.get(kind, "object")), bad
+
+
+_UNFIT = object()
+
+
+def _turned(value: Any, kind: ColumnKind) -> Any:
+    if not isinstance(value, (list, tuple, np.ndarray)) and pd.isna(value):
+        return None
+    try:
+        return _TURN[kind](value.strip() if isinstance(value, str) and kind != "text" else value)
+    except (ValueError, OverflowError):
+        return _UNFIT
 
 
 def _text(value: Any) -> str | None:

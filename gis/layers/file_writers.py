@@ -106,7 +106,7 @@ def _split(frame: pd.DataFrame, datum: Datum) -> tuple[pd.DataFrame, np.ndarray[
         shapes = geometries_from_storage(np.array(frame.geometry.to_numpy(), dtype=object), datum)
     rows = rows.copy(deep=False)
     for name in rows.columns:
-        if rows[name].dtype == object and rows[name].map(_is_list).any():
+        if pd.api.types.infer_dtype(rows[name], skipna=True) == "mixed" and any(map(_is_list, rows[name])):
             rows[name] = [join_list(value) if _is_list(value) else None for value in rows[name]]
     return rows, shapes
 
@@ -134,7 +134,13 @@ def _write_csv(rows: pd.DataFrame, shapes: Any, _: Datum, path: Path) -> None:
 
 def _csv_cells(values: pd.Series) -> list[str]:
     number = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
-    return ["" if pd.isna(value) else _plain(value) if number else guard(_plain(value)) for value in values]
+    write = _plain if number else _guarded
+    blank = values.isna().tolist()
+    return ["" if missing else write(value) for value, missing in zip(values, blank, strict=True)]
+
+
+def _guarded(value: Any) -> str:
+    return guard(_plain(value))
 
 
 def _plain(value: Any) -> str:
@@ -231,7 +237,8 @@ def _arrow(rows: pd.DataFrame, shapes: Any, *, times_as_text: bool = False) -> p
 
 def _arrow_column(values: pd.Series, *, times_as_text: bool) -> pa.Array:
     if values.dtype == object:
-        found = [None if pd.isna(value) else value for value in values]
+        blank = values.isna().tolist()
+        found = [None if missing else value for value, missing in zip(values, blank, strict=True)]
         if any(isinstance(value, dt.datetime) for value in found):
             return pa.array([None if value is None else value.isoformat() for value in found], pa.string())
         kinds = {type(value) for value in found if value is not None}
