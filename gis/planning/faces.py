@@ -144,7 +144,7 @@ def shared_lengths(polygons: Geometries) -> tuple[Ints, Ints, Floats]:
     return key // n, key % n, sum_by(pair, np.concatenate([length, length]), len(key))
 
 
-def join_to_neighbours(polygons: Geometries, weak: Ints) -> Ints:
+def join_to_neighbours(polygons: Geometries, weak: Ints, kind: Ints | None = None) -> Ints:
     """Give each weak member of a coverage to the neighbour that it shares most border with.
 
     Parameters
@@ -153,6 +153,9 @@ def join_to_neighbours(polygons: Geometries, weak: Ints) -> Ints:
         A valid coverage in degrees, shape (n,).
     weak
         The members to give away, ascending.
+    kind
+        Of each member, shape (n,): one of a kind goes to its like only, one of kind -1 to any. A weak member
+        without a neighbour that takes it stays.
 
     Returns
     -------
@@ -165,7 +168,7 @@ def join_to_neighbours(polygons: Geometries, weak: Ints) -> Ints:
     order = np.argsort(-length, kind="stable")
     wishes: dict[int, list[int]] = {}
     for a, b in zip(i[order].tolist(), j[order].tolist(), strict=True):
-        if a in loose:
+        if a in loose and (kind is None or kind[a] < 0 or kind[a] == kind[b]):
             wishes.setdefault(a, []).append(b)
     # From the strong outwards, so that a chain of weak ones ends at a strong one.
     while loose:

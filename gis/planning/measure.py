@@ -14,7 +14,14 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from gis.crs import Datum, datum_of, geometries_from_storage, geometries_to_storage, metric_epsg
+from gis.crs import (
+    Datum,
+    datum_of,
+    geometries_from_storage,
+    geometries_to_storage,
+    metres_per_degree,
+    metric_epsg,
+)
 from gis.errors import CrsError, GeometryError, InputError
 from gis.lattice import to_lattice
 
@@ -175,6 +182,72 @@ class Metres:
             Metres, shape (n,); 0 for points and missing ones.
         """
         return np.nan_to_num(np.asarray(shapely.length(self.project(geometries)), dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane that touches the globe at one place: metres good enough to draw in; straight stays straight.
+
+    A projected system bends a straight border of 500 m by some millimetres, which is several lattice steps;
+    what is *made* there would not lie on the border any more. Scaling longitude and latitude bends nothing.
+
+    Attributes
+    ----------
+    lon, lat
+        Where it touches, degrees.
+    """
+
+    lon: float
+    lat: float
+
+    @classmethod
+    def of(cls, geometries: Any) -> Plane:
+        """Lay the plane through the middle of some geometries.
+
+        Parameters
+        ----------
+        geometries
+            Array of shapely geometries in degrees.
+
+        Returns
+        -------
+        Plane
+            The plane.
+        """
+        x0, y0, x1, y1 = (float(one) for one in shapely.total_bounds(geometries))
+        return cls((x0 + x1) / 2, (y0 + y1) / 2)
+
+    def project(self, geometries: Any) -> Any:
+        """Turn degrees into metres east and north of the place.
+
+        Parameters
+        ----------
+        geometries
+            A shapely geometry or an array of them, degrees.
+
+        Returns
+        -------
+        shapely.Geometry or numpy.ndarray
+            Like the input.
+        """
+        east, north = metres_per_degree(self.lat)
+        return shapely.transform(geometries, lambda xy: (xy - (self.lon, self.lat)) * (east, north))
+
+    def unproject(self, geometries: Any) -> Any:
+        """Turn metres back into degrees.
+
+        Parameters
+        ----------
+        geometries
+            A shapely geometry or an array of them, metres.
+
+        Returns
+        -------
+        shapely.Geometry or numpy.ndarray
+            Like the input.
+        """
+        east, north = metres_per_degree(self.lat)
+        return shapely.transform(geometries, lambda xy: xy / (east, north) + (self.lon, self.lat))
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,15 +41,17 @@ def tessellate(block: shapely.Geometry, seeds: Geometries, spacing_m: float = 2.
     cells = np.asarray(shapely.get_parts(diagram), dtype=object)
     order = np.argsort(owner, kind="stable")
     held = np.bincount(owner, minlength=len(seeds))
-    lands = np.array(
-        [
-            shapely.coverage_union_all(group) if len(group) else shapely.Polygon()
-            for group in np.split(cells[order], np.cumsum(held)[:-1])
-        ],
-        dtype=object,
-    )
+    lands = np.array([_join(group) for group in np.split(cells[order], np.cumsum(held)[:-1])], dtype=object)
     clipped: Geometries = shapely.intersection(lands, block)
     return clipped
+
+
+def _join(cells: Geometries) -> shapely.Geometry:
+    """Unite cells of one diagram; a diagram of nearly regular points may not quite fit together."""
+    try:
+        return shapely.coverage_union_all(cells) if len(cells) else shapely.Polygon()
+    except shapely.GEOSException:
+        return shapely.union_all(shapely.buffer(cells, 0), grid_size=0.001)
 
 
 def _outline_points(seeds: Geometries, spacing_m: float) -> tuple[Geometries, Ints]:

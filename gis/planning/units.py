@@ -22,7 +22,7 @@ from gis.errors import GeometryError, InputError
 from gis.lattice import snap
 from gis.planning.adjacency import BORDER_COST, Adjacency, adjacency
 from gis.planning.faces import cut_faces, join_to_neighbours, locate_points, unite
-from gis.planning.measure import Geometries, Ints, Metres, lonlat, require
+from gis.planning.measure import Geometries, Ints, Metres, Plane, lonlat, require
 from gis.planning.sizes import numbers
 from gis.planning.tessellate import tessellate
 from gis.planning.validate import validate_units
@@ -39,9 +39,13 @@ __all__ = [
 ]
 
 
+_ROUNDING_M = 0.003
+"""A face narrower than this (twice its area over its perimeter) was made by rounding to the lattice."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Ground:
-    """What stands on the land, in metres: groups of touching buildings, and compounds."""
+    """What stands on the land, in metres of the plane: groups of touching buildings, and compounds."""
 
     groups: Geometries
     group_of: Ints
@@ -106,20 +110,20 @@ def make_units(
         raise GeometryError(
             "the community has no area", where="community", mend="give its border as a polygon"
         )
-    metres = Metres.of(border)
+    plane = Plane.of(border)
     walls = np.zeros(0, dtype=object) if barriers is None else snap(lonlat(barriers, where="barriers"))
     walls = walls[shapely.intersects(walls, shapely.box(*shapely.total_bounds(border)))]
-    ground = _stand(buildings, compounds, metres)
+    ground = _stand(buildings, compounds, plane)
     blocks = cut_faces(border, walls)
     in_community = locate_points(blocks.point, border) >= 0
-    cells = _fill(metres.project(blocks.geometry[in_community]), ground)
-    lands, names = _fit(cells, ground, border, walls, metres, narrow_m, smallest_m2)
+    cells = _fill(plane.project(blocks.geometry[in_community]), ground)
+    lands, names = _fit(cells, ground, border, walls, plane, narrow_m, smallest_m2)
     return _describe(lands, names, buildings, compounds, community)
 
 
-def _stand(buildings: gpd.GeoDataFrame, compounds: gpd.GeoDataFrame | None, metres: Metres) -> _Ground:
+def _stand(buildings: gpd.GeoDataFrame, compounds: gpd.GeoDataFrame | None, plane: Plane) -> _Ground:
     raw = lonlat(buildings, where="buildings")
-    shapes = metres.project(snap(raw))
+    shapes = plane.project(snap(raw))
     solid = np.flatnonzero(shapely.get_dimensions(shapes) == 2)
     shapes[solid] = shapely.buffer(shapes[solid], 0)
     solid = solid[shapely.area(shapes[solid]) > 0]
@@ -137,7 +141,7 @@ def _stand(buildings: gpd.GeoDataFrame, compounds: gpd.GeoDataFrame | None, metr
     groups = np.array([m[0] if len(m) == 1 else shapely.union_all(m) for m in members], dtype=object)
     if compounds is None or not len(compounds):
         return _Ground(groups, group_of, np.full(count, -1, dtype=np.int64), np.zeros(0, dtype=object))
-    areas = metres.project(snap(lonlat(compounds, where="compounds")))
+    areas = plane.project(snap(lonlat(compounds, where="compounds")))
     areas = np.where(shapely.is_missing(areas), shapely.Polygon(), areas)
     areas = shapely.buffer(areas, 0)
     compound = locate_points(shapely.point_on_surface(groups), areas)
@@ -200,14 +204,14 @@ def _fit(
     ground: _Ground,
     border: Geometries,
     walls: Geometries,
-    metres: Metres,
+    plane: Plane,
     narrow_m: float,
     smallest_m2: float,
 ) -> tuple[Geometries, list[tuple[int, int]]]:
     """Cut all land along cells and buildings at once, and put the faces together by cell."""
     cells = [cell for cell in cells if not shapely.is_empty(cell.land)]
-    lands = metres.unproject(np.array([cell.land for cell in cells], dtype=object))
-    groups = metres.unproject(ground.groups)
+    lands = plane.unproject(np.array([cell.land for cell in cells], dtype=object))
+    groups = plane.unproject(ground.groups)
     faces = cut_faces(border, walls, lands, groups)
     inside = locate_points(faces.point, border) >= 0
     geometry, point = faces.geometry[inside], faces.point[inside]
@@ -217,13 +221,17 @@ def _fit(
             cell_of_group[cell.group] = index
     in_group = locate_points(point, groups)
     label = np.where(cell_of_group[in_group] >= 0, cell_of_group[in_group], locate_points(point, lands))
-    # Faces in no cell are rounding's; each is a piece of its own that a neighbour takes below.
+    # What is thinner than rounding goes with the neighbour that it runs along, or spurs would be left.
+    flat = plane.project(geometry)
+    thin = np.flatnonzero(2 * shapely.area(flat) < _ROUNDING_M * shapely.length(flat))
+    label = label[join_to_neighbours(geometry, thin)]
+    # Faces in no cell are rounding's too; each is a piece of its own that a neighbour takes below.
     stray = np.flatnonzero(label < 0)
     label[stray] = len(cells) + np.arange(len(stray))
     united = unite(geometry, label, len(cells) + len(stray))
     parts, owner = shapely.get_parts(united, return_index=True)
     names = [(cells[o].compound, cells[o].group) if o < len(cells) else (-1, -1) for o in owner]
-    flat = metres.project(parts)
+    flat = plane.project(parts)
     area = np.asarray(shapely.area(flat))
     # A building's cell may lose a corner to a neighbour's wall; the piece with the building stays it.
     anchored = np.array([group >= 0 for _, group in names])
@@ -239,7 +247,8 @@ def _fit(
     narrow = (2 * area < narrow_m * shapely.length(flat)) | (area < smallest_m2)
     broken_off = np.array([group >= 0 for _, group in names]) & ~anchored
     weak = np.flatnonzero(~anchored & (narrow | broken_off | (owner >= len(cells))))
-    target = join_to_neighbours(parts, weak)
+    # A strip of a compound's own land joins that compound or none: it must be able to move with it.
+    target = join_to_neighbours(parts, weak, np.array([compound for compound, _ in names]))
     kept, final = np.unique(target, return_inverse=True)
     return unite(parts, final, len(kept)), [names[k] for k in kept.tolist()]
 
@@ -323,12 +332,12 @@ def clean_units(units: gpd.GeoDataFrame, *, gap_m: float = 0.5) -> gpd.GeoDataFr
         If they cannot be made to fit, or a unit vanishes.
     """
     shapes = shapely.make_valid(snap(lonlat(units, where="units")))
-    metres = Metres.of(shapes)
+    plane = Plane.of(shapes)
     for _ in range(5):
         if bool(shapely.coverage_is_valid(shapes)):
             break
-        cleaned = shapely.coverage_clean(metres.project(shapes), gap_width=gap_m, snapping_distance=0.01)
-        shapes = snap(metres.unproject(np.asarray(cleaned, dtype=object)))
+        cleaned = shapely.coverage_clean(plane.project(shapes), gap_width=gap_m, snapping_distance=0.01)
+        shapes = snap(plane.unproject(np.asarray(cleaned, dtype=object)))
         gap_m = 0.0
     vanished = np.flatnonzero(shapely.is_empty(shapes))
     if len(vanished) or not bool(shapely.coverage_is_valid(shapes)):

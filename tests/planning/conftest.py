@@ -29,6 +29,11 @@ def _shape(*points: tuple[float, float]) -> shapely.Polygon:
     return snap(shapely.Polygon([(LON + x / east, LAT + y / north) for x, y in points]))
 
 
+def _place(shape: shapely.Geometry) -> shapely.Geometry:
+    east, north = metres_per_degree(LAT)
+    return snap(shapely.transform(shape, lambda xy: xy / (east, north) + (LON, LAT)))
+
+
 def _frame(shapes, **columns) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(columns, geometry=np.asarray(shapes, dtype=object), crs=4490)
 
@@ -41,7 +46,9 @@ def _grids(*shapes, **columns) -> gpd.GeoDataFrame:
 @pytest.fixture
 def town() -> SimpleNamespace:
     """Ways to draw small places in metres."""
-    return SimpleNamespace(box=_box, shape=_shape, frame=_frame, grids=_grids, community_code=COMMUNITY)
+    return SimpleNamespace(
+        box=_box, shape=_shape, place=_place, frame=_frame, grids=_grids, community_code=COMMUNITY
+    )
 
 
 @pytest.fixture(scope="session")

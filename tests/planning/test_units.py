@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+import shapely.affinity
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gis.errors import GeometryError, InputError
 from gis.planning.measure import lonlat
@@ -197,3 +200,66 @@ def test_shanghai_becomes_units(shanghai):
     report = check_division(grids, community=community, buildings=buildings, own_codes=False)
     assert not report.of("building_cut", "gap", "overlap", "uncovered", "outside", "parts", "hole")
     assert report.totals["unassigned_rows"] == 0
+
+
+def random_town(town, seed):
+    """A turned community of 500 m with crooked streets, walled compounds, and houses at any angle."""
+    random = np.random.default_rng(seed)
+    whole = shapely.affinity.rotate(shapely.box(0, 0, 500, random.uniform(250, 500)), random.uniform(0, 90))
+    x0, y0, x1, y1 = whole.bounds
+
+    def scatter(low, high, count, inside):
+        kept = []
+        for _ in range(count):
+            thing = shapely.affinity.rotate(
+                shapely.box(0, 0, *random.uniform(low, high, 2)), random.uniform(0, 90)
+            )
+            thing = shapely.affinity.translate(thing, random.uniform(x0, x1), random.uniform(y0, y1))
+            if inside(thing) and not any(thing.intersects(other) for other in kept):
+                kept.append(thing)
+        return kept
+
+    compounds = scatter(60, 200, 6, whole.contains)
+    walls = shapely.union_all([compound.boundary for compound in compounds])
+    houses = scatter(4, 40, 60, lambda house: whole.contains(house) and not house.intersects(walls))
+    streets = [
+        shapely.LineString(
+            np.column_stack(
+                [
+                    np.sort(random.uniform(x0 - 50, x1 + 50, 5)),
+                    random.uniform(y0, y1) + random.normal(0, 25, 5),
+                ]
+            )
+        )
+        for _ in range(random.integers(0, 6))
+    ]
+    frames = {}
+    for name, shapes in (("houses", houses), ("compounds", compounds), ("streets", streets)):
+        drawn = [town.place(shape) for shape in shapes]
+        frames[name] = town.frame(drawn)
+    frames["houses"]["households"] = random.integers(0, 60, len(houses))
+    frames["compounds"]["compound_code"] = [f"C{n}" for n in range(len(compounds))]
+    frames["streets"]["barrier_class"] = "lane"
+    frames["community"] = town.frame([town.place(whole)], division_code=[town.community_code])
+    return frames
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32 - 1))
+def test_any_town_becomes_units_without_a_fault(town, seed):
+    place = random_town(town, seed)
+    units = make_units(place["community"], place["houses"], place["streets"], place["compounds"])
+    assert bool(shapely.coverage_is_valid(lonlat(units)))
+    grids = units.assign(grid_code=units["unit_id"])[["grid_code", "geometry"]]
+    report = check_division(
+        grids, community=place["community"], buildings=place["houses"], own_codes=False, households_min=0
+    )
+    assert [found for found in report.violations if not found.rule.startswith(("size", "total"))] == []
+    assert units["households"].sum() == place["houses"]["households"].sum()
+    assert units["buildings"].sum() == len(place["houses"])
+    if len(place["compounds"]):
+        shared = shapely.area(
+            shapely.intersection(lonlat(units)[:, None], lonlat(place["compounds"])[None, :])
+        )
+        # A square metre, against slips of rounding.
+        assert (shared > 1e-10).sum(axis=1).max() <= 1
