@@ -286,7 +286,7 @@ def test_dissolved_grids_carry_their_columns(draft):
     assert frame.crs.to_epsg() == 4490
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1))
 def test_any_row_of_operations_can_be_undone_redone_and_replayed(draft, town, seed):
     random = np.random.default_rng(seed)
