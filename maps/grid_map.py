@@ -146,7 +146,8 @@ def _borders(grids: gpd.GeoDataFrame, today: gpd.GeoDataFrame | None, say: Any) 
 def _basic(grids: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     if "grid_type" not in grids.columns:
         return grids
-    return grids[[plain_text(value) in {"", "basic"} for value in grids["grid_type"]]]
+    basic = [plain_text(value) in {"", "basic"} for value in grids["grid_type"]]
+    return grids[np.array(basic, dtype=bool)]
 
 
 def _outlines(grids: gpd.GeoDataFrame) -> Any:

@@ -78,6 +78,9 @@ class ServiceMap(folium.Map):
         data = f'<script type="application/json" id="wg-data">{json_safe(packed)}</script>'
         self.data = page.block("data", data)
         self.plain_list = page.block("list", plain_list(packed))
+        if under.pmtiles:
+            reader = ("protomaps", "part:protomaps-leaflet/protomaps-leaflet.js")
+            self.default_js = [self.default_js[0], reader, *self.default_js[1:]]
         for number, tiles in enumerate(under.tiles):
             layer = folium.TileLayer(
                 tiles.address,
@@ -105,7 +108,7 @@ class ServiceMap(folium.Map):
         branca.element.Element
             This map.
         """
-        if "default_js" not in vars(self):
+        if "default_css" not in vars(self):
             scripts = [part for part in folium.Map.default_js if part[0] in _MARKER_PARTS]
             styles = [part for part in folium.Map.default_css if part[0] in _MARKER_STYLES]
             self.default_js = [self.default_js[0], *scripts, *self.default_js[1:]]
