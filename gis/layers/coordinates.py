@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gis.crs import Datum
 from gis.errors import InputError
+from gis.layers.report import listed
 
 Floats = NDArray[np.float64]
 Extent = tuple[float, float, float, float]
@@ -67,7 +68,7 @@ def find_coordinate_columns(
         raise InputError(
             f"column {lon or lat!r} holds one coordinate, but no column is known to hold the {other}",
             where=where,
-            mend=f"name it ({option}); the columns are {', '.join(names)}",
+            mend=f"name it ({option}); the columns are {listed(names)}",
         )
     return lon, lat
 
@@ -78,13 +79,13 @@ def _one(
     if given is not None:
         if given not in names:
             raise InputError(
-                f"there is no column {given!r}", where=where, mend=f"the columns are {', '.join(names)}"
+                f"there is no column {given!r}", where=where, mend=f"the columns are {listed(names)}"
             )
         return given
     found = [name for name in names if name.strip().casefold() in known]
     if len(found) > 1:
         raise InputError(
-            f"several columns could be the {what}: {', '.join(found)}",
+            f"several columns could be the {what}: {listed(found)}",
             where=where,
             mend=f"name the right one ({option})",
             details={"candidates": found},

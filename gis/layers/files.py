@@ -40,7 +40,7 @@ from gis.layers.coordinates import Extent, swapped_hint
 from gis.layers.file_writers import write_layer
 from gis.layers.raw_table import RawTable, settle_datum
 from gis.layers.repair import Kind, repair_geometries
-from gis.layers.report import Action, ImportReport, ImportRow
+from gis.layers.report import Action, ImportReport, ImportRow, listed
 from gis.layers.short_names import restore_names
 from gis.layers.table_files import add_geometry, read_csv, read_xlsx
 from gis.layers.vector_files import read_geojson, read_geopackage, read_parquet, read_shapefile
@@ -251,7 +251,7 @@ def _renamed(raw: RawTable, fields: Mapping[str, str], path: Path) -> pd.DataFra
         raise InputError(
             f"there is no column {', '.join(map(repr, missing))}",
             where=path.name,
-            mend=f"the columns are {', '.join(names)}",
+            mend=f"the columns are {listed(names)}",
         )
     doubled = sorted({theirs for theirs in fields.values() if list(fields.values()).count(theirs) > 1})
     if doubled:
@@ -303,8 +303,7 @@ def _identified(
         raise InputError(
             f"there is no column {code_field!r}",
             where=path.name,
-            mend=f"say which one it is (--field {code_field}=theirs); the columns are "
-            f"{', '.join(map(str, rows.columns))}",
+            mend=f"say which one it is (--field {code_field}=theirs); the columns are {listed(rows.columns)}",
         )
     rows = _codes_as_text(rows, code_field)
     codes = rows[code_field]
@@ -317,12 +316,12 @@ def _identified(
         places = rows.index.get_indexer(group.index)
         shapes = geometry[places] if geometry is not None else np.full(len(places), None)
         same = _all_alike(rows.iloc[places]) and len({shapely.to_wkb(shape) for shape in shapes}) == 1
-        listed = ", ".join(str(row) for row in group.index[:5]) + (" …" if len(group) > 5 else "")
+        places_named = ", ".join(str(row) for row in group.index[:5]) + (" …" if len(group) > 5 else "")
         for row in group.index[1:] if same else group.index:
             reason = (
                 f"it repeats row {group.index[0]} in every column"
                 if same
-                else f"rows {listed} bear the same code but differ"
+                else f"rows {places_named} bear the same code but differ"
             )
             mend = "leave one of them out" if same else "give each its own code, or join them into one row"
             entries.append(ImportRow(int(row), str(code), Action.REFUSED, code_field, reason, mend))
@@ -365,7 +364,7 @@ def _shapes(
             "no geometry was found in it",
             where=path.name,
             mend="name its columns (--field lon=… --field lat=…, or --field geometry=… for WKT); "
-            f"the columns are {', '.join(map(str, raw.rows.columns))}",
+            f"the columns are {listed(raw.rows.columns)}",
         )
     datum, notes = settle_datum(
         given, raw.datum, override=override_crs, own_note=raw.datum_note, where=path.name

@@ -27,6 +27,7 @@ from gis.errors import CrsError, InputError
 from gis.layers.coordinates import find_coordinate_columns, parse_coordinates
 from gis.layers.csv_text import Dialect, Record, detect, records, unguard
 from gis.layers.raw_table import settle_datum
+from gis.layers.report import listed
 
 Floats = NDArray[np.float64]
 
@@ -308,7 +309,7 @@ def open_points(
             raise InputError(
                 "no column looks like a longitude or latitude",
                 where=path.name,
-                mend=f"name them (--lon-field, --lat-field); the columns are {', '.join(opened.columns)}",
+                mend=f"name them (--lon-field, --lat-field); the columns are {listed(opened.columns)}",
             )
         opened.coordinates, own, notes = pair, None, []
     opened.datum, said = settle_datum(
@@ -357,13 +358,13 @@ def _open_gpkg(path: Path, layer: str | None) -> tuple[PointFile, Datum | None, 
         names = [str(name) for name, _ in pyogrio.list_layers(path)]
         if layer is None and len(names) != 1:
             raise InputError(
-                f"the file has several layers: {', '.join(names)}" if names else "the file has no layer",
+                f"the file has several layers: {listed(names)}" if names else "the file has no layer",
                 where=path.name,
                 mend="name one (--sheet)" if names else _BROKEN,
             )
         if layer is not None and layer not in names:
             raise InputError(
-                f"there is no layer {layer!r}", where=path.name, mend=f"choose one of {', '.join(names)}"
+                f"there is no layer {layer!r}", where=path.name, mend=f"choose one of {listed(names)}"
             )
         info = pyogrio.read_info(path, layer=layer or names[0])
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as cause:

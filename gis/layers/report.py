@@ -8,11 +8,34 @@ in CSV and XLSX, the feature's place from 1 elsewhere.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 import pandas as pd
+
+_MOST_NAMED = 20
+_LONGEST_NAME = 40
+
+
+def listed(names: Iterable[object]) -> str:
+    """List names for a message: not too many, none too long, nothing that moves a terminal's cursor.
+
+    Parameters
+    ----------
+    names
+        Such as a file's columns.
+
+    Returns
+    -------
+    str
+        Joined by commas.
+    """
+    texts = ["".join(letter for letter in str(name) if letter.isprintable()) for name in names]
+    shown = [text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…" for text in texts]
+    more = len(shown) - _MOST_NAMED
+    return ", ".join(shown[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 class Action(StrEnum):

@@ -20,7 +20,7 @@ from gis.errors import InputError
 from gis.layers.coordinates import WKT_NAMES, find_coordinate_columns, parse_coordinates
 from gis.layers.csv_text import detect, records, unguard
 from gis.layers.raw_table import RawTable, parse_texts
-from gis.layers.report import Action, ImportRow
+from gis.layers.report import Action, ImportRow, listed
 
 _EXCEL_DIGITS = 10**15
 _OPTIONS = ("--field lon=…", "--field lat=…")
@@ -107,7 +107,7 @@ def read_xlsx(path: Path, *, sheet: str | None = None) -> RawTable:
         names = list(book.sheetnames)
         if sheet is not None and sheet not in names:
             raise InputError(
-                f"there is no sheet {sheet!r}", where=path.name, mend=f"choose one of {', '.join(names)}"
+                f"there is no sheet {sheet!r}", where=path.name, mend=f"choose one of {listed(names)}"
             )
         for name in [sheet] if sheet is not None else names:
             table = _read_sheet(book[name], path)
@@ -151,12 +151,12 @@ def add_geometry(
     if wkt_field is not None:
         if wkt_field not in names:
             raise InputError(
-                f"there is no column {wkt_field!r}", where=where, mend=f"the columns are {', '.join(names)}"
+                f"there is no column {wkt_field!r}", where=where, mend=f"the columns are {listed(names)}"
             )
         wkt = [wkt_field]
     if len(wkt) > 1:
         raise InputError(
-            f"several columns could hold the geometry: {', '.join(wkt)}",
+            f"several columns could hold the geometry: {listed(wkt)}",
             where=where,
             mend="name one (--field geometry=…)",
         )

@@ -24,7 +24,7 @@ from gis.crs import WGS84, Datum, datum_of, parse_crs
 from gis.errors import CrsError, InputError
 from gis.layers.csv_text import check_encoding
 from gis.layers.raw_table import RawTable, parse_geojson, parse_wkb
-from gis.layers.report import Action, ImportRow
+from gis.layers.report import Action, ImportRow, listed
 
 _RFC_7946 = "the file names no datum, so by its format's rule (RFC 7946) its coordinates are wgs84"
 _GEOPARQUET = "the file names no datum, so by its format's rule (GeoParquet) its coordinates are wgs84"
@@ -103,12 +103,12 @@ def read_geopackage(path: Path, *, layer: str | None = None) -> RawTable:
     if layer is None:
         shaped = [str(name) for name, kind in found if kind is not None] or names
         if len(shaped) != 1:
-            words = f"the file has several layers: {', '.join(shaped)}" if shaped else "the file has no layer"
+            words = f"the file has several layers: {listed(shaped)}" if shaped else "the file has no layer"
             raise InputError(words, where=path.name, mend="name one (--sheet)" if shaped else _BROKEN)
         layer = shaped[0]
     elif layer not in names:
         raise InputError(
-            f"there is no layer {layer!r}", where=path.name, mend=f"choose one of {', '.join(names)}"
+            f"there is no layer {layer!r}", where=path.name, mend=f"choose one of {listed(names)}"
         )
     meta, table = _gdal(lambda: pyogrio.raw.read_arrow(path, layer=layer), path)
     return _from_gdal(meta, table, path)

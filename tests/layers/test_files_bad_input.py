@@ -365,3 +365,14 @@ def test_codes_never_lose_a_digit_unseen():
     assert exact.iloc[0] == 9007199254740993
     assert exact.iloc[1] == 1200
     assert bad == {2: "'1e3' is not a whole number"}
+
+
+def test_messages_name_columns_with_care(tmp_path):
+    many = ",".join(f"c{n}" for n in range(50)) + ",\x1b[31mred" + "," + "x" * 500
+    with pytest.raises(GeometryError) as caught:
+        read_layer(_csv(tmp_path, f"{many}\n"), crs="wgs84")
+    assert "and 32 more" in str(caught.value)
+    assert len(str(caught.value)) < 400
+    with pytest.raises(GeometryError) as caught:
+        read_layer(_csv(tmp_path, "\x1b[31mred,b\n"), crs="wgs84")
+    assert "\x1b" not in str(caught.value)
