@@ -21,6 +21,8 @@ from maps.legend import plain_text
 
 _WIDTHS = {"arterial": 14.0, "lane": 7.0}
 _MARGIN = 0.12
+_MOST_NUMBERED = 150
+"""More points than this cannot be told apart by numbers on one sheet: they are dots."""
 _FONT = "'Noto Sans CJK SC','Noto Sans SC','PingFang SC','Microsoft YaHei',sans-serif"
 
 
@@ -110,8 +112,11 @@ def draw_grid(
     _ground(sheet, layers, inside)
     _streets(sheet, layers.streets)
     _borders(sheet, grids, inside, whole=grid_code is None)
-    _street_names(sheet, layers.streets)
-    _labels(sheet, layers, grids, grid_code, inside)
+    _street_names(sheet, layers.streets, inside, whole=grid_code is None)
+    if grid_code is not None:
+        _house_numbers(sheet, layers, inside)
+        _compound_names(sheet, layers, inside)
+    _grid_names(sheet, grids, grid_code)
     _points(sheet, points, numbers)
     _furniture(sheet, language)
     name = escape(title or text("residents.drawing.title", language), quote=True)
@@ -119,7 +124,8 @@ def draw_grid(
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="drawing" viewBox="0 0 {width:.0f} {height:.0f}" '
         f'role="img" aria-label="{name}" font-family="{_FONT}"><title>{name}</title>'
-        f'<defs><clipPath id="sheet{mark}"><rect width="{width:.0f}" height="{height:.0f}"/></clipPath></defs>'
+        f'<defs><clipPath id="sheet{mark}"><rect width="{width:.0f}" height="{height:.0f}"/></clipPath>'
+        "</defs>"
         f'<g clip-path="url(#sheet{mark})">{body}</g>'
         f'<rect x=".5" y=".5" width="{width - 1:.0f}" height="{height - 1:.0f}" fill="none" '
         f'stroke="#222" stroke-width="1"/></svg>'
@@ -231,7 +237,9 @@ def _borders(sheet: _Sheet, grids: gpd.GeoDataFrame, inside: Any, *, whole: bool
     )
 
 
-def _text(xy: Any, words: str, size: float, *, weight: int = 400, ink: str = "#222", turn: float = 0.0) -> str:
+def _text(
+    xy: Any, words: str, size: float, *, weight: int = 400, ink: str = "#222", turn: float = 0.0
+) -> str:
     x, y = xy
     rotated = f' transform="rotate({turn:.1f} {x:.1f} {y:.1f})"' if turn else ""
     # The halo is the same words below in white: paint-order is not known to every renderer.
@@ -245,14 +253,14 @@ def _text(xy: Any, words: str, size: float, *, weight: int = 400, ink: str = "#2
     )
 
 
-def _street_names(sheet: _Sheet, streets: gpd.GeoDataFrame | None) -> None:
+def _street_names(sheet: _Sheet, streets: gpd.GeoDataFrame | None, inside: Any, *, whole: bool) -> None:
     drawn, laid = _in_sight(sheet, streets)
     if drawn is None:
         return
     frame = shapely.box(12, 12, sheet.width - 12, sheet.height - 12)
     for name, kind, shape in zip(drawn["name"], drawn["barrier_class"].astype(str), laid, strict=True):
         words = plain_text(name)[:24]
-        if kind == "wall" or not words:
+        if kind == "wall" or not words or (whole and kind == "lane"):
             continue
         seen = shapely.get_parts(shapely.line_merge(shapely.intersection(shape, frame)))
         if not len(seen):
@@ -272,44 +280,78 @@ def _street_names(sheet: _Sheet, streets: gpd.GeoDataFrame | None) -> None:
         middle = (low + high) / 2
         # A third of the size below the line, across it: letters then stand on its middle.
         across = np.array([-np.sin(np.radians(turn)), np.cos(np.radians(turn))]) * size * 0.35
+        if shapely.distance(shapely.boundary(inside), shapely.points(middle)) < size:
+            # A name on the border would break its line: it goes to the outer side.
+            aside = across / np.hypot(*across) * size * 1.25
+            out = min((aside, -aside), key=lambda step: inside.contains(shapely.points(middle + step)))
+            middle = middle + out
         sheet.parts.append(_text(middle + across, words, size, ink="#444", turn=turn))
 
 
-def _labels(
-    sheet: _Sheet, layers: DrawnLayers, grids: gpd.GeoDataFrame, grid_code: str | None, inside: Any
-) -> None:
+def _house_numbers(sheet: _Sheet, layers: DrawnLayers, inside: Any) -> None:
     drawn, laid = _in_sight(sheet, layers.buildings)
-    if drawn is not None and grid_code is not None:
-        near = shapely.intersects(laid, inside)
-        middles = shapely.get_coordinates(shapely.point_on_surface(laid[near]))
-        for number, xy in zip(drawn["number"][near], middles, strict=True):
-            words = plain_text(number)
-            if 0 < len(words) <= 5:
-                sheet.parts.append(
-                    f'<text x="{xy[0]:.1f}" y="{xy[1] + 2.6:.1f}" font-size="7.5" text-anchor="middle" '
-                    f'fill="#333">{escape(words)}</text>'
-                )
+    if drawn is None:
+        return
+    near = shapely.intersects(laid, inside)
+    middles = shapely.get_coordinates(shapely.point_on_surface(laid[near]))
+    for number, (x, y) in zip(drawn["number"][near], middles, strict=True):
+        words = plain_text(number)
+        if 0 < len(words) <= 5:
+            sheet.parts.append(
+                f'<text x="{x:.1f}" y="{y + 2.6:.1f}" font-size="7.5" text-anchor="middle" '
+                f'fill="#333">{escape(words)}</text>'
+            )
+
+
+def _compound_names(sheet: _Sheet, layers: DrawnLayers, inside: Any) -> None:
     drawn, laid = _in_sight(sheet, layers.compounds)
-    if drawn is not None and grid_code is not None:
-        for name, shape in zip(drawn["name"], laid, strict=True):
-            land = shapely.intersection(shape, inside)
-            words = plain_text(name)[:16]
-            if words and shapely.area(land) > 3000:
-                x, y = shapely.get_coordinates(shapely.point_on_surface(land))[0]
-                sheet.parts.append(_text((x, y), words, 12.5, weight=700))
-    window = shapely.box(0, 0, sheet.width, sheet.height)
+    if drawn is None:
+        return
+    _, houses = _in_sight(sheet, layers.buildings)
+    built = shapely.union_all(houses)
+    for name, shape in zip(drawn["name"], laid, strict=True):
+        land = shapely.intersection(shape, inside)
+        words = plain_text(name)[:16]
+        if words and shapely.area(land) > 3000:
+            x, y = _roomiest(shapely.difference(land, built), len(words) * 12.5)
+            sheet.parts.append(_text((x, y + 4.5), words, 12.5, weight=700))
+
+
+def _grid_names(sheet: _Sheet, grids: gpd.GeoDataFrame, grid_code: str | None) -> None:
     drawn, laid = _in_sight(sheet, _basic(grids))
     if drawn is None:
         return
+    furniture = [
+        shapely.box(0, sheet.height - 58, sheet.width / 4 + 40, sheet.height),
+        shapely.box(sheet.width - 66, 0, sheet.width, 66),
+    ]
+    window = shapely.difference(
+        shapely.box(14, 14, sheet.width - 14, sheet.height - 14), shapely.union_all(furniture)
+    )
     for code, name, shape in zip(drawn["grid_code"], drawn["name"], laid, strict=True):
         if str(code) == grid_code:
             continue
         land = shapely.intersection(shape, window)
-        if shapely.area(land) < 2500:
+        if shapely.area(land) < 1500:
             continue
-        x, y = shapely.get_coordinates(shapely.point_on_surface(land))[0]
         words = (plain_text(name) or str(code))[:14] if grid_code is None else str(code)[12:]
-        sheet.parts.append(_text((x, y), words, 15 if grid_code is None else 13, weight=700, ink="#333"))
+        x, y = _roomiest(land, 60)
+        sheet.parts.append(_text((x, y + 5), words, 15 if grid_code is None else 13, weight=700, ink="#333"))
+
+
+def _roomiest(land: Any, long: float) -> tuple[float, float]:
+    """Find the middle of the widest place for some words: the largest ellipse, as long as they are."""
+    stretch = min(1.0, 26.0 / max(long, 26.0))
+    squeezed = shapely.transform(land, lambda xy: xy * (stretch, 1.0))
+    parts = shapely.get_parts(squeezed)
+    areas = parts[shapely.get_dimensions(parts) == 2]
+    if not len(areas):
+        x, y = shapely.get_coordinates(shapely.point_on_surface(land))[0]
+        return float(x), float(y)
+    largest = areas[np.argmax(shapely.area(areas))]
+    radius = shapely.maximum_inscribed_circle(largest, tolerance=1.0)
+    x, y = shapely.get_coordinates(radius)[0]
+    return float(x / stretch), float(y)
 
 
 def _points(sheet: _Sheet, points: Any, numbers: Any) -> None:
@@ -319,6 +361,10 @@ def _points(sheet: _Sheet, points: Any, numbers: Any) -> None:
     there = ~(shapely.is_missing(places) | shapely.is_empty(places))
     xy = _apart(shapely.get_coordinates(sheet.lay(places[there])), 19.0)
     xy = np.clip(xy, 11, (sheet.width - 11, sheet.height - 11))
+    if len(xy) > _MOST_NUMBERED:
+        dots = "".join(f"M{x:.1f} {y:.1f}h.01" for x, y in xy)
+        sheet.parts.append(f'<path d="{dots}" stroke="#111" stroke-width="4" stroke-linecap="round"/>')
+        return
     for (x, y), number in zip(xy, np.asarray(numbers, dtype=object)[there], strict=True):
         size = 11 if len(str(number)) < 3 else 9
         sheet.parts.append(
@@ -331,9 +377,7 @@ def _points(sheet: _Sheet, points: Any, numbers: Any) -> None:
 def _apart(xy: NDArray[np.float64], least: float) -> NDArray[np.float64]:
     """Push circles that would lie on each other apart, always in the same way."""
     placed = xy.copy()
-    for _ in range(60):
-        if len(placed) > 400:
-            break  # so many cannot be told apart on one sheet whatever is done
+    for _ in range(60 if len(placed) <= _MOST_NUMBERED else 0):
         delta = placed[:, None] - placed[None]
         away = np.hypot(delta[..., 0], delta[..., 1])
         close = (away < least) & ~np.eye(len(placed), dtype=bool)

@@ -27,8 +27,10 @@ from gis.service.api import (
     locate_routes,
     pages,
     place_routes,
+    residents,
 )
 from gis.service.api.files import Files
+from gis.service.api.ogc import Ogc
 from gis.service.api.shield import MEGABYTE, Shield, content_policy
 from gis.service.api.state import Limiter, Service
 from gis.service.current import Current
@@ -66,12 +68,14 @@ def create_app(
     FastAPI
         To be served by uvicorn.
     """
+    ogc = Ogc()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
             await run_in_threadpool(_open, app, settings, database, geocoder, stack)
             yield
+            await ogc.close()
             app.state.service.feed.close()
             await run_in_threadpool(app.state.service.current.stop)
 
@@ -91,7 +95,7 @@ def create_app(
         body_limit=settings.body_limit_mb * MEGABYTE,
         policy=content_policy(under.image_origins(), under.data_origins()),
     )
-    for routes in (locate_routes, batch_routes, place_routes, incident_routes, feed_routes):
+    for routes in (locate_routes, batch_routes, place_routes, incident_routes, feed_routes, residents):
         app.include_router(routes.router)
     if find_spec(_PLANS) is not None:
         app.include_router(importlib.import_module(_PLANS).router)
@@ -102,6 +106,7 @@ def create_app(
         Mount("/static/vendor", Files(VENDOR)),
         Mount("/static/maps", Files(MAPS_STATIC)),
         Mount("/static", own),
+        Mount("/ogc", ogc),
     ]
     return app
 

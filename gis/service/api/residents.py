@@ -1,0 +1,120 @@
+"""Routes that keep what residents are given good: wrong and old entries, and who lives too far off."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from gis.service import verifying, walking
+from gis.service.access import require
+from gis.service.api.json_response import JsonResponse
+from gis.service.api.state import TheActor, TheService
+from gis.terms import Role
+
+router = APIRouter(prefix="/api/v1", tags=["residents"], default_response_class=JsonResponse)
+
+_STAFF = frozenset({Role.PLANNER, Role.DISPATCHER})
+_PLANNERS = frozenset({Role.PLANNER})
+
+Minutes = Annotated[float, Query(gt=0, le=60, description="What counts as within reach")]
+Speed = Annotated[
+    float | None,
+    Query(gt=0.1, le=5, description="Metres a second, of a group of residents; else the setting's"),
+]
+
+
+class WrongEntryBody(BaseModel):
+    """What is wrong with an entry."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    what: Literal["closed", "moved", "phone", "hours", "access", "other"]
+    words: str = Field("", max_length=verifying.LONGEST_WORDS)
+    reporter: str | None = Field(
+        None, max_length=200, description="How to reach who says so, if they want that"
+    )
+
+
+@router.post(
+    "/service-points/{point_code}/wrong",
+    status_code=201,
+    summary="Say that the entry of a service point is wrong",
+)
+def wrong_entry(
+    request: Request,
+    service: TheService,
+    point_code: str,
+    body: WrongEntryBody,
+    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+) -> JsonResponse:
+    """Take a resident's word that an entry is wrong, at a limited rate; it becomes an incident."""
+    service.limiter.take(request.client.host if request.client else "unknown")
+    with service.database.connection() as connection:
+        done = verifying.report_wrong_entry(
+            connection,
+            service.current.in_force.counties,
+            service.settings,
+            point_code,
+            body.what,
+            words=body.words,
+            reporter=body.reporter,
+            key=key,
+        )
+    return JsonResponse(done.as_dict(), status_code=200 if done.again else 201)
+
+
+@router.get("/divisions/{division_code}/stale-entries", summary="Service points that nobody checked for long")
+def stale_entries(service: TheService, actor: TheActor, division_code: str) -> JsonResponse:
+    """List the entries to be checked again, for staff."""
+    require(actor, _STAFF, division_code)
+    with service.database.connection() as connection:
+        found = verifying.stale_entries(connection, division_code, service.settings)
+    return JsonResponse({"verified_within_days": service.settings.verified_within_days, "entries": found})
+
+
+@router.get(
+    "/communities/{community_code}/coverage", summary="Households within a quarter of an hour of what"
+)
+def coverage(
+    service: TheService, actor: TheActor, community_code: str, minutes: Minutes = 15.0, speed: Speed = None
+) -> JsonResponse:
+    """Count the households within reach of each category, by grid and in all, for planners."""
+    require(actor, _PLANNERS, community_code)
+    with service.database.connection() as connection:
+        measured = walking.community_coverage(
+            connection, community_code, service.settings, limit_minutes=minutes, speed_m_s=speed
+        )
+    return JsonResponse(measured.as_dict())
+
+
+@router.get(
+    "/communities/{community_code}/coverage/{category}",
+    summary="Homes left out, and where a point would help",
+)
+def left_out(
+    service: TheService,
+    actor: TheActor,
+    community_code: str,
+    category: str,
+    minutes: Minutes = 15.0,
+    speed: Speed = None,
+    count: Annotated[int, Query(ge=1, le=5, description="How many new points")] = 1,
+    goal: Annotated[Literal["cover", "shorten"], Query(description="What they are to achieve")] = "cover",
+) -> JsonResponse:
+    """List the homes that are too far from a category, and the best places for new points with their gain."""
+    require(actor, _PLANNERS, community_code)
+    with service.database.connection() as connection:
+        measured = walking.community_coverage(
+            connection, community_code, service.settings, limit_minutes=minutes, speed_m_s=speed
+        )
+    suggested = walking.suggest_points(measured, category, count, goal=goal)
+    known = category in measured.coverage.categories
+    return JsonResponse(
+        {
+            "edition": measured.edition.as_dict(),
+            "left_out": measured.left_out(category) if known else None,
+            "suggestion": suggested.as_dict(),
+        }
+    )
