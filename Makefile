@@ -54,8 +54,10 @@ format: $(BIN)/.installed-dev
 docs: $(BIN)/.installed-dev  ## the parts of docs/ that are made from the code
 	$(BIN)/python -m gis.layers.dictionary > docs/data-dictionary.md
 
-constraints: $(BIN)/.installed-bench  ## pin what is installed now
-	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt
+constraints: $(BIN)/python  ## pin the newest versions, for every Python that is supported
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11.0 --extra dev --extra bench \
+		--no-header --no-annotate pyproject.toml --output-file constraints.txt
 
 bench: bench-locate bench-http bench-propose bench-map bench-walk  ## every measured claim; hours, on a quiet machine
 bench-locate bench-http bench-propose bench-map bench-walk: bench-%: system-test $(BIN)/.installed-bench $(VENDOR)

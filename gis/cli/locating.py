@@ -55,6 +55,10 @@ def assign(
     lon_field: Annotated[str | None, typer.Option(help="Column of the longitude; found by its name.")] = None,
     lat_field: Annotated[str | None, typer.Option(help="Column of the latitude; found by its name.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of a CSV file; found out.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="The layer of a GeoPackage with several.")] = None,
+    force_crs: Annotated[
+        bool, typer.Option("--force-crs", help="--crs beats the file's own label, known to be wrong.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
 ) -> None:
     """Give every point of a file its grid: one row out for each row in, in order.
@@ -95,6 +99,8 @@ def assign(
             lon_field=lon_field,
             lat_field=lat_field,
             encoding=encoding,
+            layer=sheet,
+            override_crs=force_crs,
             progress=told,
         )
     if as_json:
