@@ -42,6 +42,8 @@ def tessellate(block: shapely.Geometry, seeds: Geometries, spacing_m: float = 2.
     order = np.argsort(owner, kind="stable")
     held = np.bincount(owner, minlength=len(seeds))
     lands = np.array([_join(group) for group in np.split(cells[order], np.cumsum(held)[:-1])], dtype=object)
+    broken = ~shapely.is_valid(lands)
+    lands[broken] = shapely.buffer(lands[broken], 0)
     clipped: Geometries = shapely.intersection(lands, block)
     return clipped
 

@@ -21,6 +21,7 @@ from gis.crs import STORAGE_SRID
 from gis.errors import GeometryError, InputError
 from gis.lattice import snap
 from gis.planning.adjacency import BORDER_COST, Adjacency, adjacency
+from gis.planning.coverage import build_mosaic, cover, find_outside, find_voids
 from gis.planning.faces import cut_faces, join_to_neighbours, locate_points, unite
 from gis.planning.measure import Geometries, Ints, Metres, Plane, lonlat, require
 from gis.planning.sizes import numbers
@@ -115,10 +116,10 @@ def make_units(
     walls = walls[shapely.intersects(walls, shapely.box(*shapely.total_bounds(border)))]
     ground = _stand(buildings, compounds, plane)
     blocks = cut_faces(border, walls)
-    in_community = locate_points(blocks.point, border) >= 0
-    cells = _fill(plane.project(blocks.geometry[in_community]), ground)
-    lands, names = _fit(cells, ground, border, walls, plane, narrow_m, smallest_m2)
-    return _describe(lands, names, buildings, compounds, community)
+    own = blocks.geometry[locate_points(blocks.point, border) >= 0]
+    cells = _fill(plane.project(own), ground)
+    lands, names = _fit(cells, ground, own, plane, narrow_m, smallest_m2)
+    return _describe(_trim(lands, border), names, buildings, compounds, community)
 
 
 def _stand(buildings: gpd.GeoDataFrame, compounds: gpd.GeoDataFrame | None, plane: Plane) -> _Ground:
@@ -202,8 +203,7 @@ def _fill_block(block: shapely.Geometry, groups: Ints, compounds: Ints, ground: 
 def _fit(
     cells: list[_Cell],
     ground: _Ground,
-    border: Geometries,
-    walls: Geometries,
+    blocks: Geometries,
     plane: Plane,
     narrow_m: float,
     smallest_m2: float,
@@ -212,8 +212,9 @@ def _fit(
     cells = [cell for cell in cells if not shapely.is_empty(cell.land)]
     lands = plane.unproject(np.array([cell.land for cell in cells], dtype=object))
     groups = plane.unproject(ground.groups)
-    faces = cut_faces(border, walls, lands, groups)
-    inside = locate_points(faces.point, border) >= 0
+    # The blocks' own borders, and not the lines that they were cut by: those would be rounded twice.
+    faces = cut_faces(blocks, lands, groups)
+    inside = locate_points(faces.point, blocks) >= 0
     geometry, point = faces.geometry[inside], faces.point[inside]
     cell_of_group = np.full(len(groups) + 1, -1, dtype=np.int64)
     for index, cell in enumerate(cells):
@@ -230,6 +231,9 @@ def _fit(
     label[stray] = len(cells) + np.arange(len(stray))
     united = unite(geometry, label, len(cells) + len(stray))
     parts, owner = shapely.get_parts(united, return_index=True)
+    # A cell may have lost all its faces to a building's unit.
+    owner = owner[~shapely.is_empty(parts)]
+    parts = parts[~shapely.is_empty(parts)]
     names = [(cells[o].compound, cells[o].group) if o < len(cells) else (-1, -1) for o in owner]
     flat = plane.project(parts)
     area = np.asarray(shapely.area(flat))
@@ -251,6 +255,23 @@ def _fit(
     target = join_to_neighbours(parts, weak, np.array([compound for compound, _ in names]))
     kept, final = np.unique(target, return_inverse=True)
     return unite(parts, final, len(kept)), [names[k] for k in kept.tolist()]
+
+
+def _trim(lands: Geometries, border: Geometries) -> Geometries:
+    """Hold units to the border as a check will see it, where rounding put two corners side by side on it."""
+    mosaic = build_mosaic(np.concatenate([lands, border]))
+    count = len(lands)
+    whole = cover(mosaic.polygons[count:])
+    missing, _ = find_voids(mosaic.polygons[:count], whole)
+    if not len(missing) and not len(find_outside(mosaic.polygons[:count], whole)):
+        return lands
+    matched = snap(mosaic.to_degrees(mosaic.polygons))
+    faces = cut_faces(matched)
+    inside = locate_points(faces.point, matched[count:]) >= 0
+    geometry = faces.geometry[inside]
+    label = locate_points(faces.point[inside], matched[:count])
+    label = label[join_to_neighbours(geometry, np.flatnonzero(label < 0))]
+    return unite(geometry, label, count)
 
 
 def _describe(
