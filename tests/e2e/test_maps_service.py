@@ -25,10 +25,12 @@ from maps.assets import STATIC
 from maps.basemaps import basemap
 from maps.page import on_page, write
 from maps.service_map import service_map
+from tests.e2e.waiting import wait_until
 from tests.maps import sample
 
 pytestmark = pytest.mark.browser
 
+READY = "Boolean(window.WanggeMap?.app?.pointsLayer?.view)"
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"viewport": {"width": 360, "height": 800}, "device_scale_factor": 2, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
@@ -90,7 +92,7 @@ def served() -> Iterator[tuple[str, type[_Handler]]]:
 def _open(page: Page, picture, tmp_path: Path, **how) -> None:
     write(picture, tmp_path / "map.html", **how)
     page.goto((tmp_path / "map.html").as_uri())
-    page.wait_for_function("window.WanggeMap && WanggeMap.app && WanggeMap.app.clusters")
+    wait_until(page, READY)
 
 
 def _ink(page: Page, canvas: str) -> int:
@@ -129,7 +131,7 @@ def test_opens_from_a_server(guarded_page, served):
     handler.page = _map(delivery="served").html()
     with guarded_page(allow=address, **DESKTOP) as page:
         page.goto(address)
-        page.wait_for_function("WanggeMap.app.clusters")
+        wait_until(page, READY)
         assert _ink(page, ".leaflet-wg-ground-pane") > 30
         assert any("/static/vendor/leaflet/leaflet.js?v=" in url for url in page.guard.asked)
 
@@ -345,7 +347,7 @@ def test_languages_and_large_text_stay_as_chosen(guarded_page, tmp_path):
         assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") > 20
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.reload()
-        page.wait_for_function("WanggeMap.app.clusters")
+        wait_until(page, READY)
         expect(page.get_by_role("button", name="My position")).to_be_visible()
         assert page.evaluate("document.documentElement.lang") == "en"
 
@@ -398,7 +400,7 @@ def test_on_amap_the_picture_moves_and_the_answer_does_not(guarded_page, tmp_pat
         page.on("console", lambda _: None)
         (tmp_path / "amap.html").write_text(html, encoding="utf-8")
         page.goto((tmp_path / "amap.html").as_uri())
-        page.wait_for_function("WanggeMap.app && WanggeMap.app.clusters")
+        wait_until(page, READY)
         answer = page.evaluate(
             "({ longitude, latitude }) => WanggeMap.app.position.work(longitude, latitude, 5).owner", where
         )

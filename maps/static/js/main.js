@@ -67,6 +67,12 @@
       this.panel.build();
       main.querySelector(".wg-find").after(this.mapBox);
       this.openMap();
+      this.describe();
+      // The page is there to be read and used before the drawing begins.
+      setTimeout(() => this.draw());
+    }
+
+    draw() {
       this.scene = new W.Scene(this);
       this.labels = new W.Labels(this.scene);
       this.clusters = new W.Clusters(this);
@@ -84,7 +90,6 @@
         if (!view.paper) paintPoints(view);
       }).addTo(this.map);
       this.listen();
-      this.describe();
     }
 
     openMap() {
