@@ -10,15 +10,24 @@ from numpy.typing import NDArray
 
 from gis.crs import metres_per_degree
 from gis.lattice import STEPS_PER_DEGREE
-from gis.locate import kernels, kernels_numpy
+from gis.locate import kernels
 from gis.locate.cells import CellTree
 from gis.locate.distance import Reach
 from gis.locate.edges import Rings
+from gis.locate.touching import touching_pairs
 from gis.terms import OwnerStatus
 
 Floats = NDArray[np.float64]
 
 _ELLIPSOID = pyproj.Geod(ellps="GRS80")  # CGCS2000's to within 0.1 mm on the minor axis
+
+_INSIDE, _EDGE, _OUTSIDE, _INVALID = range(4)
+_STATUSES = np.array(
+    [
+        status.value
+        for status in (OwnerStatus.INSIDE, OwnerStatus.EDGE, OwnerStatus.OUTSIDE, OwnerStatus.INVALID)
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -97,42 +106,25 @@ def describe(
         Everything.
     """
     finite = np.isfinite(lon) & np.isfinite(lat)
-    point, polygon = _touching(rings, sheets, lon, lat)
+    point, polygon = touching_pairs(sheets, rings.origin, lon, lat)
     touched = np.bincount(point, minlength=len(lon))
-    status = np.select(
-        [~finite, touched > 0, owner >= 0],
-        [OwnerStatus.INVALID.value, OwnerStatus.EDGE.value, OwnerStatus.INSIDE.value],
-        OwnerStatus.OUTSIDE.value,
-    )
-    steps = np.rint(np.column_stack([lon, lat]) * STEPS_PER_DEGREE)
-    xy = steps - np.array(rings.origin, dtype=np.float64)
+    status = np.where(owner >= 0, _INSIDE, _OUTSIDE)
+    status[touched > 0] = _EDGE
+    status[~finite] = _INVALID
+    xy = np.rint(np.column_stack([lon, lat]) * STEPS_PER_DEGREE) - np.array(rings.origin, dtype=np.float64)
     with np.errstate(invalid="ignore"):
         scale = np.column_stack(metres_per_degree(lat)) / STEPS_PER_DEGREE
     margin = np.full(len(lon), np.nan)
-    owned = np.flatnonzero(owner >= 0)
-    foot = kernels.nearest_on(rings, reach, owner[owned], xy[owned], scale[owned])
-    margin[owned] = np.hypot(*((foot - xy[owned]) * scale[owned]).T)
     nearest = owner.copy()
     distance = np.where(owner >= 0, 0.0, np.nan)
-    lost = np.flatnonzero(finite & (owner < 0))
-    nearest[lost], foot = kernels.nearest_polygon(rings, reach, xy[lost], scale[lost])
-    reached = (foot + rings.origin) / STEPS_PER_DEGREE
-    distance[lost] = _ELLIPSOID.inv(lon[lost], lat[lost], reached[:, 0], reached[:, 1])[2]
-    margin[touched > 0] = 0.0
+    owned, lost = np.flatnonzero(owner >= 0), np.flatnonzero(finite & (owner < 0))
+    if len(owned):
+        foot = kernels.nearest_on(rings, reach, owner[owned], xy[owned], scale[owned])
+        margin[owned] = np.hypot(*((foot - xy[owned]) * scale[owned]).T)
+        margin[touched > 0] = 0.0
+    if len(lost):
+        nearest[lost], foot = kernels.nearest_polygon(rings, reach, xy[lost], scale[lost])
+        reached = (foot + rings.origin) / STEPS_PER_DEGREE
+        distance[lost] = _ELLIPSOID.inv(lon[lost], lat[lost], reached[:, 0], reached[:, 1])[2]
     at = np.concatenate([[0], np.cumsum(touched)])
-    return Detail(owner, status, margin, polygon, at, nearest, distance)
-
-
-def _touching(
-    rings: Rings, sheets: tuple[CellTree, ...], lon: Floats, lat: Floats
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """List the distinct pairs of a point and a polygon on whose boundary it lies, sorted."""
-    keys = []
-    polygons = len(rings.polygon_at) - 1
-    for sheet in sheets:
-        point, record = kernels_numpy.touching_records(sheet, rings.origin, lon, lat)
-        for side in (6, 7):
-            number = sheet.records[record, side].astype(np.int64)
-            keys.append((point * polygons + number - 1)[number > 0])
-    point, polygon = np.divmod(np.unique(np.concatenate(keys)), polygons)
-    return point, polygon.astype(np.int32)
+    return Detail(owner, _STATUSES[status], margin, polygon, at, nearest, distance)

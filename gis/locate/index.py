@@ -28,8 +28,8 @@ from gis.locate.detail import Detail, describe
 from gis.locate.distance import Reach, survey
 from gis.locate.edges import Rings, join_rings, read_rings
 from gis.locate.file import map_file, pack, unpack
-from gis.locate.kernels_numpy import first_met_among
 from gis.locate.overlap import lay_in_sheets, overlapping_pairs
+from gis.locate.touching import first_met_among
 
 _NAMED_IN_A_MESSAGE = 5
 _RING_ARRAYS = ("vertices", "ring_at", "polygon_at")

@@ -29,6 +29,7 @@ from gis.locate.cells import FAN, FAN_BITS, CellTree
 
 Floats = NDArray[np.float64]
 Owners = NDArray[np.int32]
+Ints = NDArray[np.int64]
 
 _BLOCK = 2048
 _WORTH_A_THREAD = 1 << 17
@@ -76,10 +77,7 @@ def locate(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats, *,
     """
     owner = np.empty(len(lon), dtype=np.int32)
     lon, lat = _read_only(lon), _read_only(lat)
-    extent = np.array(
-        [*origin, tree.width, tree.height, tree.shift_x, tree.shift_y, tree.columns, tree.top_cells],
-        dtype=np.int64,
-    )
+    extent = _extent(tree, origin)
 
     def run(start: int, stop: int) -> None:
         _locate(
@@ -100,6 +98,38 @@ def locate(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats, *,
         bounds = [len(lon) * piece // pieces for piece in range(pieces + 1)]
         list(_pool().map(run, bounds[:-1], bounds[1:]))
     return owner
+
+
+def touching_records(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats) -> tuple[Ints, Ints]:
+    """List the records of edges that points lie on; see :func:`gis.locate.kernels_numpy.touching_records`.
+
+    Parameters
+    ----------
+    tree
+        The cell tree.
+    origin
+        Lattice steps of its lower left corner.
+    lon, lat
+        float64, shape (n,), C-contiguous.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Index of the point and of the record, a pair for each edge that a point lies on, points ascending.
+    """
+    lon, lat, extent = _read_only(lon), _read_only(lat), _extent(tree, origin)
+    room = 16 + len(lon)
+    while True:
+        found = np.empty((room, 2), dtype=np.int64)
+        count = _touching(lon, lat, extent, tree.entries, tree.leaves, tree.records, found)
+        if count <= room:
+            return found[:count, 0], found[:count, 1]
+        room = count
+
+
+def _extent(tree: CellTree, origin: tuple[int, int]) -> Ints:
+    facts = (*origin, tree.width, tree.height, tree.shift_x, tree.shift_y, tree.columns, tree.top_cells)
+    return np.array(facts, dtype=np.int64)
 
 
 def _read_only(array: Floats) -> Floats:
@@ -190,6 +220,31 @@ def _decide(x, y, first, last, owner, records, closed):
     if owner == -1 and touched and closed:
         return np.int32(_first_met(x, y, first, last, records))
     return np.int32(owner)
+
+
+@compiled
+def _touching(lon, lat, extent, entries, leaves, records, found):
+    """Count the records that points lie on, and write them into ``found`` as far as it has room."""
+    count = 0
+    for i in range(len(lon)):
+        fx = np.rint(lon[i] * STEPS_PER_DEGREE) - extent[0]
+        fy = np.rint(lat[i] * STEPS_PER_DEGREE) - extent[1]
+        if not (fx >= 0.0 and fx < extent[2] and fy >= 0.0 and fy < extent[3]):
+            continue
+        x, y = np.int64(fx), np.int64(fy)
+        entry = np.int64(entries[(y >> extent[5]) * extent[6] + (x >> extent[4])])
+        entry = _leaf_of(x, y, entry, extent, entries)
+        if entry >= -1:
+            continue
+        leaf = (-2 - entry) >> 1
+        for r in range(leaves[leaf, 0], leaves[leaf + 1, 0]):
+            dx, dy = np.int64(records[r, 2]), np.int64(records[r, 3])
+            px, py = x - records[r, 0], y - records[r, 1]
+            if dy * px - dx * py == 0 and min(dx, 0) <= px <= max(dx, 0) and 0 <= py <= dy:
+                if count < len(found):
+                    found[count, 0], found[count, 1] = i, r
+                count += 1
+    return count
 
 
 @compiled

@@ -73,39 +73,6 @@ def touching_records(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: 
     return at[which[on]], record[on]
 
 
-def first_met_among(
-    sheets: tuple[CellTree, ...], origin: tuple[int, int], lon: Floats, lat: Floats
-) -> Owners:
-    """Name the owner of points that no sheet owns by the half-open rule: on outer borders, or outside.
-
-    Parameters
-    ----------
-    sheets
-        All cell trees of an index.
-    origin
-        Lattice steps of their lower left corner.
-    lon, lat
-        float64, shape (n,).
-
-    Returns
-    -------
-    numpy.ndarray
-        int32, shape (n,): the first met turning anticlockwise from due east; −1 for none.
-    """
-    owner = np.full(len(lon), -1, dtype=np.int32)
-    points, edges = [], []
-    for sheet in sheets:
-        point, record = touching_records(sheet, origin, lon, lat)
-        steps = np.rint(np.column_stack([lon[point], lat[point]]) * STEPS_PER_DEGREE).astype(np.int64)
-        edge = sheet.records[record].astype(np.int64)
-        points.append(point)
-        edges.append(np.hstack([steps - origin - edge[:, :2], edge[:, [2, 3, 6, 7]]]))
-    at, touched = np.concatenate(points), np.concatenate(edges)
-    for point in np.unique(at):
-        owner[point] = first_met(touched[at == point].tolist())
-    return owner
-
-
 def _descend(
     tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats
 ) -> tuple[Ints, Ints, Ints, Ints, Owners]:
