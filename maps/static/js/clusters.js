@@ -4,22 +4,25 @@
 
   const REACH = 36; // pixels within which signs would lie on one another
   const SIGN = 27; // pixels of a sign
+  const CROWD = 150; // more rings than this in one view hide the map: they are joined further
+  const JOINS = [1, 1.4, 2, 2.8, 4];
   const { short } = window.WanggeMap;
 
   class Clusters {
     constructor(app) {
       this.app = app;
       this.drawn = [];
-      this.kept = { key: "", groups: [] };
+      this.kept = new Map();
     }
 
     // Put the shown points into square cells of the world, then join what is still too near.
-    groups(zoom) {
+    groups(zoom, join) {
       const { points, shown } = this.app;
-      const key = `${zoom}/${this.app.shownVersion}/${this.app.textScale}`;
-      if (this.kept.key === key) return this.kept.groups;
+      const key = `${zoom}/${this.app.shownVersion}/${this.app.textScale}/${join}`;
+      if (this.kept.has(key)) return this.kept.get(key);
+      if (this.kept.size > 12) this.kept.clear();
       const scale = 2 ** zoom;
-      const reach = REACH * this.app.textScale;
+      const reach = REACH * this.app.textScale * join;
       const cell = reach / scale;
       const cells = new Map();
       for (const at of shown) {
@@ -36,7 +39,7 @@
       const groups = [];
       for (const [name, group] of cells) {
         if (group.gone) continue;
-        this.join(cells, name, group, cell * 0.62);
+        this.join(cells, name, group, cell * 0.8);
       }
       for (const group of cells.values()) {
         if (group.gone) continue;
@@ -44,7 +47,7 @@
         group.y /= group.ids.length;
         groups.push(group);
       }
-      this.kept = { key, groups };
+      this.kept.set(key, groups);
       return groups;
     }
 
@@ -63,15 +66,30 @@
       }
     }
 
+    // The groups of a view with their places, joined until they leave room for the map.
+    inView(view) {
+      let found = [];
+      for (const join of JOINS) {
+        found = [];
+        let rings = 0;
+        for (const group of this.groups(view.zoom, join)) {
+          const x = group.x * view.scale - view.x;
+          const y = group.y * view.scale - view.y;
+          if (x < -40 || y < -40 || x > view.width + 40 || y > view.height + 40) continue;
+          found.push({ group, x, y });
+          if (group.ids.length > 1) rings += 1;
+        }
+        if (rings <= CROWD || view.zoom >= 18) break;
+      }
+      return found;
+    }
+
     paint(view) {
       this.drawn = [];
       this.singles = [];
       if (!this.app.layers.points) return;
       const { singles } = this;
-      for (const group of this.groups(view.zoom)) {
-        const x = group.x * view.scale - view.x;
-        const y = group.y * view.scale - view.y;
-        if (x < -40 || y < -40 || x > view.width + 40 || y > view.height + 40) continue;
+      for (const { group, x, y } of this.inView(view)) {
         if (group.ids.length === 1) singles.push({ x, y, ids: group.ids });
         else this.paintGroup(view, x, y, group.ids);
       }
