@@ -401,6 +401,7 @@ def _merge_and_split(
     prices: Prices,
     heat: Any,
     free: Any,
+    steady: Any,
     s: Scratch,
     work: Any,
     held: Any,
@@ -436,7 +437,7 @@ def _merge_and_split(
                 q += 1
     low = max(1, q - 1)
     high = min(3, q + 1)
-    r = low + _below(s.random, high - low + 1)
+    r = q if steady else low + _below(s.random, high - low + 1)
     if total < r * prices.fewest or total > r * prices.most or m < r:
         return 0.0
     if r > q:
@@ -574,7 +575,15 @@ def _merge_and_split(
 
 @njit(nogil=True, cache=True)
 def anneal(
-    land: Land, totals: Totals, prices: Prices, hot: float, cold: float, steps: int, every: int, s: Scratch
+    land: Land,
+    totals: Totals,
+    prices: Prices,
+    hot: float,
+    cold: float,
+    steps: int,
+    every: int,
+    steady: bool,
+    s: Scratch,
 ) -> float:
     """Move atoms at a falling temperature, in place.
 
@@ -592,6 +601,8 @@ def anneal(
         Flips tried.
     every
         One merge-and-split is tried after so many flips.
+    steady
+        Whether the number of grids stays as it is.
     s
         Memory and random state; changed.
 
@@ -617,5 +628,5 @@ def anneal(
                     if totals.atoms[g] == 0:
                         free = g
                         break
-            change += _merge_and_split(land, totals, prices, heat, free, s, work, held, tables)
+            change += _merge_and_split(land, totals, prices, heat, free, steady, s, work, held, tables)
     return change

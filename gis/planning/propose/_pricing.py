@@ -42,7 +42,6 @@ def _max_flow(
     """
     n = len(value)
     source = n
-    sink = n + 1
     for q in range(len(flow)):
         flow[q] = 0.0
     # What is left of each atom's own arc from the source (value < 0) or to the sink (value > 0).

@@ -6,8 +6,8 @@ it. :mod:`gis.planning.propose._pricing` finds all of those, or bounds what it d
 
     bound = Σ prices + Σ over the ⌊T/min⌋ lowest roots of min(0, bound of the root)
 
-holds at every moment (Lagrange; Farley's is the same with one root for all). When nothing prices out the bound
-is the relaxation's value. Then every grid whose reduced cost is below what is left of the gap is listed, and
+holds at every moment (Lagrange; Farley's is the same with one root for all). When nothing prices out the
+bound is the relaxation's value. Then every grid whose reduced cost is below what is left of the gap is listed, and
 the choice among those alone is solved by HiGHS: if the list was complete the answer is the best there is.
 
 What is proved is about the *cost* (inner borders by class, households moved), for the component's atoms, over
@@ -23,11 +23,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, csr_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
-from scipy.sparse import csr_array
 
-from gis.planning.measure import Bools, Floats, Ints
+from gis.planning.measure import Floats, Ints
 from gis.planning.propose._arrays import Labels, Land, rows
 from gis.planning.propose._pricing import price_root
 
@@ -175,7 +174,7 @@ def certify(
                 best = (cost, grids)
     if best is None:
         return None
-    lower, rounds, limit = 0.0, 0, 3_000
+    lower, rounds, limit = 0.0, 0, 20_000
     duals = np.zeros(len(land.households))
     centre: Floats | None = None
 

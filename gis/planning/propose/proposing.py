@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from gis.errors import InputError
-from gis.planning.measure import Ints
-from gis.planning.propose._arrays import tally
+from gis.planning.propose._arrays import Labels, Prices, inner_cost, tally
 from gis.planning.propose.atoms import Component, Contracted, contract
+from gis.planning.propose.bound import certify
+from gis.planning.propose.combine import combine
 from gis.planning.propose.plans import Plan, Progress, ProposalSet, describe, difference
+from gis.planning.propose.pool import Pool
 from gis.planning.propose.problem import Problem
 from gis.planning.propose.search import (
+    CHUNKS,
     FLIPS_PER_SECOND,
     Chain,
     State,
     Weights,
-    grids_room,
+    households_away,
     price_of,
     prices_of,
     run_chains,
@@ -53,12 +56,18 @@ VARIANTS: dict[str, tuple[tuple[str, Weights], ...]] = {
 }
 """What each goal's plans prefer; the first is the goal's own."""
 
+CERTIFIED_ATOMS = 160
+"""Up to so many atoms a component's cost is bounded."""
+
 DIFFERENT = 0.02
 """Two plans are different where at least this share of households is grouped otherwise."""
 
-_SHARE_FIRST = 0.03
-_FLIPS_PER_ATOM = 12_000
-_WARM = 0.6  # first temperature where the present plan is to be kept, in mean borders
+_SHARE_CHAINS = 0.5  # of the budget; the rest is for choosing among what they found
+_FLIPS_PER_ATOM = 700
+_FEWEST_CHAINS, _MOST_CHAINS = 6, 24
+_WARM = (0.6, 3.0, 15.0)  # first temperatures where the present plan is to be kept, in mean borders
+_WATCHED = 0.4  # share of a chain after which its grids go into the pool
+_LOOKED_AT = {step / CHUNKS for step in range(CHUNKS // 2, CHUNKS + 1, 20)}
 
 
 @dataclass
@@ -70,39 +79,82 @@ class _Run:
     fewest: int
     most: int
     goal: str
+    seconds: float
+    grids: list[int | None]
     progress: Callable[[Progress], None] | None
-    best: list[Ints] = field(default_factory=list)
+    stop: Callable[[], bool]
+    generator: np.random.Generator
+    best: list[Labels] = field(default_factory=list)
     price: list[float] = field(default_factory=list)
-    work: float = 1.0
+    bound: list[float] = field(default_factory=list)
+    variants: dict[str, dict[int, list[Labels]]] = field(default_factory=dict)
+    work: float = np.inf
     spent: float = 0.0
 
+    @property
     def components(self) -> tuple[Component, ...]:
         return self.contracted.components
 
-    def take(self, number: int, label: Ints) -> bool:
+    @property
+    def own(self) -> Weights:
+        """The goal's own weights."""
+        return VARIANTS[self.goal][0][1]
+
+    def prices(self, number: int, weights: Weights) -> Prices:
+        """Price a component's plans; the mean size is that of as many grids as fill 0.9 of the limit."""
+        component = self.components[number]
+        grids = self.grids[number] or max(1, round(component.households / (0.9 * self.most)))
+        return prices_of(component.land, weights, self.fewest, self.most, grids)
+
+    def priced(self, number: int, label: Labels, weights: Weights) -> float:
+        """Price a component's plan; another number of grids than was asked for is out of the question."""
+        land = self.components[number].land
+        totals = tally(land, label, int(label.max()) + 1)
+        price = price_of(land, totals, self.prices(number, weights))
+        wanted = self.grids[number]
+        if wanted is not None:
+            price += 1e9 * abs(int((totals.atoms > 0).sum()) - wanted)
+        return price
+
+    def take(self, number: int, label: Labels) -> bool:
         """Keep a component's plan if it is the best for the goal."""
-        component = self.contracted.components[number]
-        totals = tally(component.land, label, int(label.max()) + 1)
-        grids = max(int((totals.atoms > 0).sum()), 1)
-        own = VARIANTS[self.goal][0][1]
-        price = price_of(
-            component.land, totals, prices_of(component.land, own, self.fewest, self.most, grids)
-        )
+        price = self.priced(number, label, self.own)
         if price < self.price[number] - 1e-9:
             self.price[number] = price
             self.best[number] = label.copy()
             return True
         return False
 
-    def plan(self, variant: str = "best", labels: list[Ints] | None = None) -> Plan:
-        found = describe(self.problem, self.contracted, labels or self.best, variant, self.fewest, self.most)
-        found.metrics["price_m"] = float(sum(self.price))
+    def note(self, variant: str, number: int, label: Labels) -> None:
+        """Remember what a variant came to."""
+        self.variants.setdefault(variant, {}).setdefault(number, []).append(label)
+
+    def plan(self, variant: str = "best", labels: list[Labels] | None = None) -> Plan:
+        """Put the components together and measure the whole."""
+        chosen = labels or self.best
+        found = describe(self.problem, self.contracted, chosen, variant, self.fewest, self.most)
+        found.metrics["price_m"] = float(
+            sum(self.priced(number, label, self.own) for number, label in enumerate(chosen))
+        )
+        cost = sum(self.cost(number, label) for number, label in enumerate(chosen))
+        found.metrics["cost_m"] = cost
+        if self.bound and len(self.bound) == len(self.components):
+            bound = float(sum(self.bound))
+            found.metrics["bound_m"] = bound
+            found.metrics["gap"] = max(0.0, 1 - bound / cost) if cost > 0 else 0.0
         return found
 
-    def tell(self, stage: str, *, better: bool = True) -> None:
+    def cost(self, number: int, label: Labels) -> float:
+        """Sum what is bounded: inner borders by class, and households moved."""
+        land = self.components[number].land
+        moved = self.prices(number, self.own).moved
+        return inner_cost(land, label) + moved * households_away(land, label)
+
+    def tell(self, stage: str, *, better: bool) -> None:
+        """Report how far it is, and the best plan if it is new."""
         if self.progress is not None:
             done = min(self.spent / self.work, 1.0)
-            self.progress(Progress(stage, done, self.plan() if better and self.best else None))
+            self.progress(Progress(stage, done, self.plan() if better else None))
 
 
 def propose(
@@ -113,6 +165,7 @@ def propose(
     k: int | None = None,
     goal: Goal = "minimal-change",
     seconds: float = 60.0,
+    clock_seconds: float | None = None,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -132,7 +185,10 @@ def propose(
         ``minimal-change`` moves as few households as it can out of their present grids (without present grids
         it is ``compact``); ``compact`` weighs short borders and round shapes; ``balanced`` even sizes too.
     seconds
-        The budget: work that takes about so long on two cores, and never longer than this by the clock.
+        The budget: work that takes about so long on two free cores.
+    clock_seconds
+        When the clock stops it, whatever is left of the budget; after ``seconds`` if left out. Give more on a
+        machine that is slow or busy, and the plans are those of a fast one.
     seed
         The same seed gives the same plans, unless the clock or ``cancelled`` stopped the search
         (``complete`` tells).
@@ -159,44 +215,121 @@ def propose(
     if goal == "minimal-change" and not problem.has_current:
         goal = "compact"
     contracted = contract(problem, households_min, households_max)
-    run = _Run(problem, contracted, households_min, households_max, goal, progress)
-    run.best = [np.zeros(len(one.land.households), dtype=np.int32) for one in contracted.components]
-    run.price = [np.inf] * len(contracted.components)
-    stop = cancelled or (lambda: False)
-    threads = workers or max(1, min(4, os.cpu_count() or 1))
-    generator = np.random.default_rng(seed)
-    deadline = began + seconds * 0.9
+    deadline = began + 0.92 * (clock_seconds or seconds)
+    asked = cancelled or (lambda: False)
+    run = _Run(
+        problem,
+        contracted,
+        households_min,
+        households_max,
+        goal,
+        seconds,
+        _share_out(contracted, k, households_min, households_max),
+        progress,
+        lambda: asked() or time.monotonic() > deadline,
+        np.random.default_rng(seed),
+    )
+    run.best = [np.zeros(len(one.land.households), dtype=np.int32) for one in run.components]
+    run.price = [np.inf] * len(run.components)
     complete = True
-    per_variant: dict[str, list[Ints]] = {}
-    if contracted.components:
-        chains = _chains(run, goal, k, seconds, generator)
-        run.work = float(sum(chain.flips for _, chain in chains)) or 1.0
-        for stage, share in (("first", True), ("search", False)):
-            batch = [(name, chain) for name, chain in chains if (name == "first") is share]
+    if run.components:
+        pools = [Pool(one.land, households_min, households_max) for one in run.components]
+        threads = workers or max(1, min(4, os.cpu_count() or 1))
+        complete = _search(run, pools, threads) and _combine(run, pools)
+        if k is None and all(len(one.land.households) <= CERTIFIED_ATOMS for one in run.components):
+            complete &= _certify(run, threads, began + (clock_seconds or seconds))
+    plans = _different(run)
+    spent = round(time.monotonic() - began, 3)
+    return ProposalSet(plans, contracted.reasons, goal, seed, complete, spent)
 
-            def look(state: State, stage: str = stage) -> None:
-                run.spent += state.chain.flips / 24
+
+def _search(run: _Run, pools: list[Pool], threads: int) -> bool:
+    """Run the chains, and put what they see into the pools; return whether all came to their end."""
+    complete = True
+    for stage in ("first", "search"):
+        batch = _chains(run, first=stage == "first")
+        if stage == "search":
+            run.work = run.spent + sum(chain.flips for _, chain in batch) / _SHARE_CHAINS
+
+        def look(state: State, stage: str = stage) -> None:
+            run.spent += state.chain.flips / CHUNKS
+            if state.done > _WATCHED:
+                pools[state.chain.component].add_plan(state.label)
+            if state.done in _LOOKED_AT:
                 run.tell(stage, better=run.take(state.chain.component, state.label))
 
-            states, whole = run_chains(
-                [chain for _, chain in batch],
-                households_min,
-                households_max,
-                workers=threads,
-                deadline=deadline,
-                cancelled=stop,
-                look=look,
+        states, whole = run_chains(
+            [chain for _, chain in batch],
+            run.fewest,
+            run.most,
+            workers=threads,
+            stop=run.stop,
+            look=look,
+        )
+        complete &= whole
+        for (name, _), state in zip(batch, states, strict=True):
+            number = state.chain.component
+            run.take(number, state.label)
+            # A chain that the clock stopped is still hot: its plan is no variant.
+            if name != "first" and state.done >= 1.0:
+                run.note(name, number, state.label)
+    return complete
+
+
+def _combine(run: _Run, pools: list[Pool]) -> bool:
+    """Choose anew from the pools, for one variant after another; the goal's own gets most of the work."""
+    for place, (name, weights) in enumerate(VARIANTS[run.goal]):
+        for number, pool in enumerate(pools):
+            if run.stop():
+                return False
+            known = run.variants.get(name, {}).get(number, [])
+            if place == 0 or not known:
+                known = [run.best[number]]
+            effort = run.seconds * 1000.0 / max(len(pool.land.households), 100)
+
+            def better(label: Labels, number: int = number, place: int = place) -> None:
+                if place == 0 and run.take(number, label):
+                    run.tell("combine", better=True)
+
+            label = combine(
+                pool,
+                run.prices(number, weights),
+                min(known, key=lambda label: run.priced(number, label, weights)),  # noqa: B023 - used now
+                run.generator,
+                rounds=int(np.clip(effort / 10, 0, 10)) if place == 0 and weights.moved == 0 else 0,
+                nodes=int(np.clip(effort * 4, 10, 400)),
+                regions=int(np.clip(effort, 0, 40)) if place == 0 else 0,
+                grids=run.grids[number],
+                stop=run.stop,
+                better=better,
             )
-            complete &= whole
-            for (name, _), state in zip(batch, states, strict=True):
-                if name != "first":
-                    labels = per_variant.setdefault(
-                        name, [np.zeros(0, dtype=np.int32)] * len(contracted.components)
-                    )
-                    if not len(labels[state.chain.component]) or state.done >= 1.0:
-                        labels[state.chain.component] = state.label
-    plans = _different(run, per_variant)
-    return ProposalSet(plans, contracted.reasons, goal, seed, complete, round(time.monotonic() - began, 3))
+            run.take(number, label)
+            run.note(name, number, label)
+    return True
+
+
+def _certify(run: _Run, threads: int, deadline: float) -> bool:
+    """Bound the cost of every component; what is proved best becomes a variant."""
+    for number, component in enumerate(run.components):
+        plans = [run.best[number], *(one for parts in run.variants.values() for one in parts[number])]
+        found = certify(
+            component.land,
+            plans,
+            run.fewest,
+            run.most,
+            moved=run.prices(number, run.own).moved,
+            deadline=deadline - 1.0,
+            workers=threads,
+            cancelled=run.stop,
+        )
+        if found is None:
+            run.bound = []
+            return True
+        run.bound.append(found.bound)
+        run.note("short_border", number, found.label)
+        run.take(number, found.label)
+    run.tell("bound", better=True)
+    return not run.stop()
 
 
 def _refuse(problem: Problem, fewest: int, most: int, k: int | None, goal: str, seconds: float) -> None:
@@ -217,67 +350,94 @@ def _refuse(problem: Problem, fewest: int, most: int, k: int | None, goal: str, 
         )
 
 
-def _chains(
-    run: _Run, goal: str, k: int | None, seconds: float, generator: np.random.Generator
-) -> list[tuple[str, Chain]]:
-    """Lay out the work: one short chain for a first plan, then one for each variant, per component."""
-    variants = VARIANTS[goal]
-    atoms = sum(len(one.land.households) for one in run.components())
+def _share_out(contracted: Contracted, k: int | None, fewest: int, most: int) -> list[int | None]:
+    """Share a number of grids out among the components, by households and as far as their totals allow."""
+    found: list[int | None] = [None] * len(contracted.components)
+    if k is None:
+        return found
+    left = k - len(np.unique(contracted.settled[contracted.settled >= 0]))
+    ranges = [feasible_counts(one.households, fewest, most) for one in contracted.components]
+    shares = [counts[0] if counts else 1 for counts in ranges]
+    while sum(shares) < left:
+        # The fullest grids are relieved first.
+        free = [n for n, counts in enumerate(ranges) if counts and shares[n] < counts[-1]]
+        if not free:
+            break
+        shares[max(free, key=lambda n: contracted.components[n].households / shares[n])] += 1
+    return list(shares)
+
+
+def _chains(run: _Run, *, first: bool) -> list[tuple[str, Chain]]:
+    """Lay out the work: one short chain for a first plan, or then many for the pool, per component."""
+    variants = VARIANTS[run.goal]
+    atoms = sum(len(one.land.households) for one in run.components)
     found: list[tuple[str, Chain]] = []
-    for number, component in enumerate(run.components()):
+    for number, component in enumerate(run.components):
         n = len(component.land.households)
+        wanted = run.grids[number]
         # Two cores: each flip of the budget is done by one of them.
-        budget = seconds * 0.8 * 2 * FLIPS_PER_SECOND * n / atoms
-        kept = goal == "minimal-change" and bool((component.land.home >= 0).any())
-        for place, (name, weights) in enumerate((("first", variants[0][1]), *variants)):
-            share = _SHARE_FIRST if name == "first" else (1 - _SHARE_FIRST) / len(variants)
-            flips = int(min(budget * share, _FLIPS_PER_ATOM * n * (0.1 if name == "first" else 1.0)))
-            seed = int(generator.integers(2**63))
-            start = (
-                present(component) if kept else partition(component, _grids(run, component, k, place), seed)
+        budget = run.seconds * _SHARE_CHAINS * 2 * FLIPS_PER_SECOND * n / atoms
+        flips = int(np.clip(budget / _FEWEST_CHAINS, 2_000, _FLIPS_PER_ATOM * n))
+        chains = int(np.clip(budget / flips, _FEWEST_CHAINS, _MOST_CHAINS))
+        homes = np.unique(component.land.home[component.land.home >= 0])
+        kept = run.goal == "minimal-change" and len(homes) > 0 and wanted in (None, len(homes))
+        for place in range(1) if first else range(1, chains + 1):
+            # The goal's own weights get every other chain.
+            name, weights = variants[0] if place % 2 else variants[(place // 2) % len(variants)]
+            if place == 0:
+                name = "first"
+            seed = int(run.generator.integers(2**63))
+            if kept and name != "compact":
+                start, hot = present(component), _WARM[place % len(_WARM)]
+            else:
+                start, hot = partition(component, wanted or _grids(run, component, place), seed), 2.0
+            length = max(2_000, flips // 2) if place == 0 else flips
+            chain = Chain(
+                number, component.land, start, weights, seed, length, hot=hot, steady=wanted is not None
             )
-            found.append(
-                (
-                    name,
-                    Chain(
-                        number,
-                        component.land,
-                        start,
-                        weights,
-                        seed,
-                        max(flips, 200),
-                        hot=_WARM if kept else 2.0,
-                    ),
-                )
-            )
+            found.append((name, chain))
     return found
 
 
-def _grids(run: _Run, component: Component, k: int | None, place: int) -> int:
-    """Choose the number of grids that a chain starts with."""
+def _grids(run: _Run, component: Component, place: int) -> int:
+    """Choose the number of grids that a chain starts with: fewer grids have less border."""
     total = component.households
     counts = feasible_counts(total, run.fewest, run.most)
     if not counts:
-        return max(1, round(total / ((run.fewest + run.most) / 2)))
-    if k is not None and len(run.components()) == 1:
-        return k
-    # Between the fewest that fit and the mean of the limits: fewer grids have less border.
-    full = (0.9, 0.88, 0.92, 0.86, 0.94)[place % 5]
+        low = max(1, total // run.most)
+        return low + place % 2
+    full = (0.92, 0.9, 0.94, 0.88, 0.96, 0.86)[place % 6]
     return min(max(round(total / (full * run.most)), counts[0]), counts[-1])
 
 
-def _different(run: _Run, per_variant: dict[str, list[Ints]]) -> tuple[Plan, ...]:
-    """Keep the best plan and each variant's that is different from those before it; broken ones last."""
+def _different(run: _Run) -> tuple[Plan, ...]:
+    """Keep the best plan and those that are really different from it and each other; broken ones never first."""
     plans = [run.plan()]
-    others = [
-        replace(run.plan(name, labels), variant=name)
-        for name, labels in per_variant.items()
-        if all(len(label) for label in labels) and name != "best"
-    ]
-    others.sort(key=lambda plan: not plan.feasible)
+    others = []
+    for name, parts in run.variants.items():
+        newest = [
+            parts[number][-1] if parts.get(number) else run.best[number]
+            for number in range(len(run.components))
+        ]
+        others.append(run.plan("alternative" if name == "best" else name, newest))
+        # What one chain came to, beside what was chosen out of all.
+        first = [
+            min(parts[number], key=lambda label: run.priced(number, label, run.own))  # noqa: B023
+            if parts.get(number)
+            else run.best[number]
+            for number in range(len(run.components))
+        ]
+        others.append(run.plan("alternative", first))
+        others += [
+            run.plan("alternative", [parts[0][one]])
+            for one in range(len(parts.get(0, [])) if len(run.components) == 1 else 0)
+        ][:4]
+    others.sort(key=lambda plan: (not plan.feasible, plan.variant == "alternative"))
     for plan in others:
         if plans[0].feasible and not plan.feasible:
             continue
         if all(difference(run.problem, plan.labels, one.labels) >= DIFFERENT for one in plans):
             plans.append(plan)
-    return tuple(plans[:5])
+        if len(plans) == 5:
+            break
+    return tuple(plans)

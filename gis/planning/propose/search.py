@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ import numpy as np
 from gis.planning.propose._arrays import Labels, Land, Prices, Totals, inner_cost, tally
 from gis.planning.propose._moves import anneal, scratch
 
-FLIPS_PER_SECOND = 1_000_000
-"""The work that a second of one core stands for: budgets are flips, so that a plan does not hang on the clock."""
+FLIPS_PER_SECOND = 500_000
+"""The work that a second of one core stands for: a budget is flips, not seconds, so that runs repeat."""
 
-EVERY = 20
+EVERY = 5
 """Flips between two attempts to merge and split."""
 
-_CHUNKS = 24
+CHUNKS = 120
 """How often a chain can be looked at, or stopped."""
 
 
@@ -64,6 +63,8 @@ class Chain:
         Its budget.
     hot, cold
         First and last temperature in mean borders.
+    steady
+        Whether the number of grids stays that of the start.
     """
 
     component: int
@@ -74,6 +75,7 @@ class Chain:
     flips: int
     hot: float = 2.0
     cold: float = 0.12
+    steady: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +180,30 @@ def price_of(land: Land, totals: Totals, prices: Prices) -> float:
     )
 
 
+def households_away(land: Land, label: Labels) -> float:
+    """Count the households that leave their present grid, grids being matched by what they share.
+
+    Parameters
+    ----------
+    land
+        The atoms.
+    label
+        The grid of each atom, numbered at will.
+
+    Returns
+    -------
+    float
+        For each grid its households from elsewhere than the present grid that it shares most with. Two grids
+        may share most with one and the same: a lower bound on the moves that one numbering can reach.
+    """
+    known = land.home >= 0
+    if not known.any():
+        return 0.0
+    held = np.zeros((int(label.max()) + 1, int(land.home.max()) + 1))
+    np.add.at(held, (label[known], land.home[known]), land.households[known])
+    return float(held.sum() - held.max(axis=1).sum())
+
+
 def grids_room(land: Land, fewest: int, start: Labels) -> int:
     """Tell how long the tables of grids must be.
 
@@ -205,8 +231,7 @@ def run_chains(
     most: int,
     *,
     workers: int,
-    deadline: float,
-    cancelled: Callable[[], bool],
+    stop: Callable[[], bool],
     look: Callable[[State], None],
 ) -> tuple[list[State], bool]:
     """Run chains side by side in threads; each is repeatable by itself, whatever the others do.
@@ -219,9 +244,7 @@ def run_chains(
         Limits of households in a grid.
     workers
         Threads; the compiled moves hold no lock.
-    deadline
-        ``time.monotonic()`` at which to stop all the same.
-    cancelled
+    stop
         Asked several times a second.
     look
         Called in this thread whenever a chain has come a step further.
@@ -235,9 +258,6 @@ def run_chains(
     ready: list[State] = []
     stopped = False
 
-    def stop() -> bool:
-        return stopped
-
     def work(number: int) -> int:
         chain = chains[number]
         land = chain.land
@@ -247,16 +267,16 @@ def run_chains(
         prices = prices_of(land, chain.weights, fewest, most, used)
         memory = scratch(land, chain.seed)
         unit = mean_border(land)
-        fall = (chain.cold / chain.hot) ** (1 / _CHUNKS)
-        steps = max(EVERY, chain.flips // _CHUNKS)
+        fall = (chain.cold / chain.hot) ** (1 / CHUNKS)
+        steps = max(EVERY, chain.flips // CHUNKS)
         heat = chain.hot * unit
-        for chunk in range(_CHUNKS):
-            if stop():
+        for chunk in range(CHUNKS):
+            if stopped:
                 break
             if len(land.neighbour):
-                anneal(land, totals, prices, heat, heat * fall, steps, EVERY, memory)
+                anneal(land, totals, prices, heat, heat * fall, steps, EVERY, chain.steady, memory)
             heat *= fall
-            states[number] = State(chain, totals.label.copy(), (chunk + 1) / _CHUNKS)
+            states[number] = State(chain, totals.label.copy(), (chunk + 1) / CHUNKS)
             ready.append(states[number])
         return number
 
@@ -268,8 +288,7 @@ def run_chains(
                 one.result()
             while ready:
                 look(ready.pop(0))
-            if not stopped and (cancelled() or time.monotonic() > deadline):
-                stopped = True
+            stopped = stopped or stop()
     while ready:
         look(ready.pop(0))
     return states, all(state.done >= 1.0 for state in states)
