@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import cmp_to_key
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -28,7 +29,7 @@ class Oracle:
             for part in shapely.get_parts(polygon):
                 for ring in shapely.get_rings(part):
                     xy = to_lattice(shapely.get_coordinates(ring)).tolist()
-                    for (x1, y1), (x2, y2) in zip(xy[:-1], xy[1:], strict=True):
+                    for (x1, y1), (x2, y2) in pairwise(xy):
                         if (x1, y1) != (x2, y2):
                             self.edges.append((x1, y1, x2, y2, number))
         self.west = min(min(e[0], e[2]) for e in self.edges)
@@ -47,12 +48,12 @@ class Oracle:
         """Name the polygons that hold the point once moved by (dx, dy) / SCALE; dx must not be 0."""
         px, py = x * SCALE + dx, y * SCALE + dy
         odd = defaultdict(bool)
-        for x1, y1, x2, y2, number in self.near(x):
-            if y1 < y and y2 < y:
+        for edge in self.near(x):
+            if edge[1] < y and edge[3] < y:
                 continue
-            if (x1 * SCALE > px) != (x2 * SCALE > px):
-                if x1 > x2:
-                    x1, y1, x2, y2 = x2, y2, x1, y1
+            if (edge[0] * SCALE > px) != (edge[2] * SCALE > px):
+                eastward = edge[:4] if edge[0] < edge[2] else (*edge[2:4], *edge[:2])
+                (x1, y1, x2, y2), number = eastward, edge[4]
                 if (x2 - x1) * (py - y1 * SCALE) < (y2 - y1) * (px - x1 * SCALE):
                     odd[number] ^= True
         return sorted(number for number, inside in odd.items() if inside)

@@ -42,7 +42,7 @@ def wavy_grids(rows, columns, bends, rng, *, cell=0.003, origin=(LON, LAT)):
 
 
 def patchwork(size, labels, rng, *, stretch=1, origin=(LON, LAT), empty=True):
-    """Dissolve the half-squares of a tiny board by random label: holes, enclaves, parts that touch in a point.
+    """Dissolve the half-squares of a small board by random label: holes, enclaves, parts that touch.
 
     With ``empty`` label 0 is left out, so that there are inner and outer borders to nobody's land.
     """

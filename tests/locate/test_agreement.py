@@ -11,9 +11,11 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from sqlalchemy import text
 
 from gis.lattice import snap, to_degrees, to_lattice
 from gis.locate.index import GridIndex
+from gis.locate.uncertainty import candidates
 from tests.locate.shapes import hostile_points, wavy_grids
 
 ROOT = Path(__file__).parents[2]
@@ -87,8 +89,6 @@ np.savez({str(tmp_path / "answers.npz")!r}, owner=index.locate(lon, lat), margin
         check=True,
     )
     answers = np.load(tmp_path / "answers.npz")
-    from gis.locate.uncertainty import candidates
-
     detail = index.locate_detail(lon, lat)
     some = candidates(index, lon[:50], lat[:50], 40.0)
     np.testing.assert_array_equal(answers["owner"], index.locate(lon, lat))
@@ -99,3 +99,48 @@ np.savez({str(tmp_path / "answers.npz")!r}, owner=index.locate(lon, lat), margin
     np.testing.assert_allclose(answers["distance"], detail.distance_m, atol=1e-6)
     np.testing.assert_array_equal(answers["position"], some.position)
     np.testing.assert_allclose(answers["probability"], some.probability, atol=1e-9)
+
+
+@pytest.mark.database
+def test_agrees_with_postgis(database):
+    """Apart from points within one lattice unit of an edge, PostGIS's ST_Intersects finds the same owner."""
+    polygons = wavy_grids(7, 7, 8, np.random.default_rng(53))
+    index = GridIndex.build(polygons, [str(i) for i in range(len(polygons))])
+    lon, lat = hostile_points(polygons, 12_000, np.random.default_rng(54))
+    lon, lat = to_degrees(to_lattice(lon)), to_degrees(to_lattice(lat))
+    with database.engine.begin() as connection:
+        connection.execute(text("CREATE TEMP TABLE area (n int, shape geometry)"))
+        connection.execute(text("CREATE TEMP TABLE place (n int, spot geometry)"))
+        connection.execute(
+            text("INSERT INTO area VALUES (:n, ST_GeomFromWKB(:wkb))"),
+            [{"n": n, "wkb": wkb} for n, wkb in enumerate(shapely.to_wkb(polygons))],
+        )
+        connection.execute(
+            text(
+                "INSERT INTO place SELECT n - 1, ST_Point(x, y) FROM unnest(:x, :y) WITH ORDINALITY u(x, y, n)"
+            ),
+            {"x": lon.tolist(), "y": lat.tolist()},
+        )
+        pairs = connection.execute(
+            text("SELECT p.n, a.n FROM place p JOIN area a ON ST_Intersects(a.shape, p.spot)")
+        ).all()
+    point, polygon = np.array(pairs).T
+    first = np.full(len(lon), -1)
+    np.maximum.at(first, point, polygon)
+    beside, _ = shapely.STRtree(shapely.boundary(polygons)).query(
+        shapely.points(lon, lat), predicate="dwithin", distance=1.5e-8
+    )
+    clear = np.ones(len(lon), dtype=bool)
+    clear[beside] = False
+    assert clear.sum() > 4000
+    found = index.locate(lon, lat)
+    np.testing.assert_array_equal(found[clear], first[clear])
+    # On an edge PostGIS names all that intersect; ours is one of them.
+    named = set(map(tuple, pairs))
+    exact = index.locate_detail(lon, lat).status == "edge"
+    vertices = {tuple(v) for v in to_lattice(shapely.get_coordinates(polygons)).tolist()}
+    at_vertex = [
+        i for i in np.flatnonzero(exact) if (to_lattice(lon[i]).item(), to_lattice(lat[i]).item()) in vertices
+    ]
+    assert len(at_vertex) > 500
+    assert all((i, int(found[i])) in named for i in at_vertex)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pyarrow as pa
@@ -97,8 +98,6 @@ def test_a_killed_worker_loses_and_doubles_nothing(cluster, tmp_path):
 
 def _run_and_kill(client, source, target, index, victim):
     """Run, and kill one worker as soon as a few parts are there, but far from all."""
-    from threading import Thread
-
     done = []
     runner = Thread(target=lambda: done.append(assign_partitions(client, source, target, index)))
     runner.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,17 +28,16 @@ def to_degrees_exactly(*geometries):
     """Scale by a power of ten until all lies within degrees and on the lattice; None where nothing does."""
     xy = shapely.get_coordinates(geometries)
     for power in range(2, -9, -1):
-        steps = xy * 10.0**power * STEPS_PER_DEGREE
-        if len(xy) and np.abs(steps).max() <= 180 * STEPS_PER_DEGREE:
-            if np.abs(steps - steps.round()).max() > 1e-3:
+        scale = 10.0**power * STEPS_PER_DEGREE
+        if len(xy) and np.abs(xy * scale).max() <= 180 * STEPS_PER_DEGREE:
+            if np.abs(xy * scale - (xy * scale).round()).max() > 1e-3:
                 return None
-            return [
-                shapely.transform(
-                    g, lambda p: (p * 10.0**power * STEPS_PER_DEGREE).round() / STEPS_PER_DEGREE
-                )
-                for g in geometries
-            ]
+            return [shapely.transform(g, partial(_scaled, scale=scale)) for g in geometries]
     return None
+
+
+def _scaled(xy, scale):
+    return (xy * scale).round() / STEPS_PER_DEGREE
 
 
 def read(wkt):

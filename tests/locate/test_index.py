@@ -62,7 +62,7 @@ def with_hole_and_enclave(rng):
 CASES = {
     "wavy": lambda rng: wavy_grids(9, 11, 10, rng),
     "straight": lambda rng: wavy_grids(12, 12, 0, rng),
-    "collinear": lambda rng: np.array(
+    "collinear": lambda _: np.array(
         [
             shapely.segmentize(b, 0.0001)
             for b in shapely.box(
@@ -74,7 +74,7 @@ CASES = {
     "a ring of 100,000 vertices": lambda rng: np.array([star(100_000, rng, radius=0.5, spikes=0)]),
     "spikes": lambda rng: np.array([star(2000, rng)]),
     "patchwork": lambda rng: patchwork(16, 5, rng, stretch=1000),
-    "half the globe": lambda rng: np.array(
+    "half the globe": lambda _: np.array(
         [shapely.box(-180, -90, 0, 90), shapely.Polygon([(0, -90), (180, 90), (0, 90)])]
     ),
 }
@@ -158,7 +158,7 @@ def test_a_shift_of_everything_changes_nothing(seed, dx, dy):
     polygons = wavy_grids(3, 3, 2, rng, origin=(0.0, 0.0))
     lon, lat = hostile_points(polygons, 600, rng)
     before = build(polygons).locate(lon, lat)
-    moved = shapely.transform(polygons, lambda xy: to_degrees(to_lattice(xy) + [dx, dy]))
+    moved = shapely.transform(polygons, lambda xy: to_degrees(to_lattice(xy) + np.array([dx, dy])))
     after = build(moved).locate(to_degrees(to_lattice(lon) + dx), to_degrees(to_lattice(lat) + dy))
     np.testing.assert_array_equal(after, before)
 
@@ -299,7 +299,7 @@ def test_saved_and_opened_it_is_the_same(tmp_path):
     [
         (lambda data: data[:-200], "cut short or damaged"),
         (lambda data: data[:100], "cut short or damaged"),
-        (lambda data: b"", "cannot be read|not a locate index"),
+        (lambda _: b"", "cannot be read|not a locate index"),
         (lambda data: b"PK" + data[2:], "not a locate index"),
         (lambda data: data[:13] + b"\x09" + data[14:], "format 9"),
         (lambda data: data[:-300] + bytes([data[-300] ^ 1]) + data[-299:], "damaged"),

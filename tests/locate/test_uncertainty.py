@@ -39,7 +39,7 @@ def offsets(rng, count, sigma, lat):
 def test_agrees_with_monte_carlo(east, north, radius, confidence):
     lon, lat, count = 105 + east, 34 + north, 40_000
     sigma = radius / np.sqrt(-2 * np.log(1 - confidence))
-    where = offsets(np.random.default_rng(1), count, sigma, lat) + [lon, lat]
+    where = offsets(np.random.default_rng(1), count, sigma, lat) + np.array([lon, lat])
     drawn = np.bincount(INDEX.locate(where[:, 0], where[:, 1]) + 1, minlength=len(GRIDS) + 1) / count
     found = candidates(INDEX, lon, lat, radius, confidence)
     exact = np.zeros(len(GRIDS) + 1)
@@ -105,7 +105,7 @@ def test_holes_and_parts_count_once():
     index = build(patchwork(12, 4, rng, stretch=5000, empty=False))
     lon, lat = 105.0003, 34.0003
     found = candidates(index, lon, lat, 25.0)
-    where = offsets(rng, 400_000, 25.0 / np.sqrt(-2 * np.log(0.05)), lat) + [lon, lat]
+    where = offsets(rng, 400_000, 25.0 / np.sqrt(-2 * np.log(0.05)), lat) + np.array([lon, lat])
     drawn = np.bincount(index.locate(where[:, 0], where[:, 1]) + 1, minlength=5) / 400_000
     assert len(found.of(0)) == 4
     for position, probability in found.of(0):
