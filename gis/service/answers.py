@@ -61,7 +61,7 @@ def answer_as_dict(
         "status": answer.status.value,
         "owner": None if answer.owner is None else owner_as_dict(compiled, answer.owner),
         "decided_by": answer.decided_by,
-        "layers": {one.layer: _layer(compiled, one) for one in answer.layers},
+        "layers": {one.layer: _layer(answer, one) for one in answer.layers},
         "community": _place(compiled, "divisions", answer.community),
         "compound": _place(compiled, "compounds", answer.compound),
         "building": _place(compiled, "buildings", answer.building),
@@ -214,7 +214,9 @@ def why(answer: Answer, settings: Settings, language: Language = "zh") -> str:
     return words
 
 
-def _layer(compiled: Compiled, one: LayerAnswer) -> dict[str, Any]:
+def _layer(answer: Answer, one: LayerAnswer) -> dict[str, Any]:
+    """Return what a layer says; the nearest grid is named only where nobody owns the point."""
+    compiled = answer.compiled
     return {
         "status": one.status.value,
         "owner": one.owner,
@@ -230,7 +232,7 @@ def _layer(compiled: Compiled, one: LayerAnswer) -> dict[str, Any]:
             for code, probability in one.candidates
         ],
         "nearest": None
-        if one.nearest is None
+        if one.nearest is None or one.owner is not None or answer.owner is not None
         else {
             "grid_code": one.nearest,
             "name": grid_name(compiled, one.nearest),

@@ -6,6 +6,7 @@ All rows of a batch are answered by the same editions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,9 @@ def _too_wide() -> InputError:
 
 
 def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and value != value else value  # noqa: PLR0124 - NaN
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(value)
+    return value
 
 
 def _read(out: Path) -> Iterator[bytes]:

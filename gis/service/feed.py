@@ -178,11 +178,6 @@ class Feed:
             if self._settled is None:
                 # What happened before this process began is for those who come back with a number.
                 self._settled, self._mark = self._start(cursor, highest), (highest, next_one)
-            if self._mark is not None and oldest_running >= self._mark[1]:
-                self._settle(self._mark[0])
-                self._mark = None
-            if self._mark is None and highest > self._settled:
-                self._mark = (highest, next_one)
             after = self._settled
             while True:
                 rows = cursor.execute(_NEW, (after, _AT_MOST)).fetchall()
@@ -192,6 +187,12 @@ class Feed:
                 if len(rows) < _AT_MOST:
                     break
                 after = rows[-1][0]
+            # Only now: what had ended when the clock was read has been told by this reading.
+            if self._mark is not None and oldest_running >= self._mark[1]:
+                self._settle(self._mark[0])
+                self._mark = None
+            if self._mark is None and highest > self._settled:
+                self._mark = (highest, next_one)
             if len(self._sent) > _REMEMBERED:
                 # A transaction that runs for very long must not fill the memory.
                 self._settle(sorted(self._sent)[-_REMEMBERED // 2])

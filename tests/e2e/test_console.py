@@ -166,6 +166,7 @@ def test_from_report_to_rating(guarded_page, quarter: Quarter) -> None:
 def test_a_coordinate_an_address_and_a_click_name_the_owner(guarded_page, quarter: Quarter) -> None:
     with guarded_page(allow=quarter.address, **DESKTOP) as page:
         page.goto(f"{quarter.address}/dispatch#token={quarter.token}")
+        expect(page.locator("#live")).to_have_text("实时")
         search(page, f"{quarter.point.x:.7f}，{quarter.point.y:.7f}")
         expect(page.locator("#answer-owner")).to_have_text(quarter.grid)
         expect(page.locator("#panel")).to_contain_text("距边界")
@@ -215,6 +216,7 @@ def test_a_batch_says_what_it_refused_and_statistics_are_drawn(guarded_page, qua
     x, y = quarter.point.x, quarter.point.y
     with guarded_page(allow=quarter.address, accept_downloads=True, **DESKTOP) as page:
         page.goto(f"{quarter.address}/dispatch#token={quarter.token}")
+        expect(page.locator("#live")).to_have_text("实时")
         page.click("#tab-batch")
         page.fill("#batch-paste", f"key,lon,lat\na,{x},{y}\nb,east,{y}\n")
         page.click("#batch-go")

@@ -30,8 +30,9 @@ from gis.service.api import (
     residents,
 )
 from gis.service.api.files import Files
+from gis.service.api.locate_door import LocateDoor
 from gis.service.api.ogc import Ogc
-from gis.service.api.shield import MEGABYTE, Shield, content_policy
+from gis.service.api.shield import MEGABYTE, Shield, content_policy, security_headers
 from gis.service.api.state import Limiter, Service
 from gis.service.current import Current
 from gis.service.feed import Feed
@@ -90,11 +91,9 @@ def create_app(
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     under = basemap(settings.basemap, key=settings.basemap_key, address=settings.basemap_url)
-    app.add_middleware(
-        Shield,
-        body_limit=settings.body_limit_mb * MEGABYTE,
-        policy=content_policy(under.image_origins(), under.data_origins()),
-    )
+    policy = content_policy(under.image_origins(), under.data_origins())
+    app.add_middleware(Shield, body_limit=settings.body_limit_mb * MEGABYTE, policy=policy)
+    app.add_middleware(LocateDoor, state=app.state, headers=security_headers(policy))
     for routes in (locate_routes, batch_routes, place_routes, incident_routes, feed_routes, residents):
         app.include_router(routes.router)
     if find_spec(_PLANS) is not None:

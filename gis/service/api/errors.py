@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from gis.errors import InputError, NotFoundError, TooManyError, UnavailableError, WanggeError
@@ -41,6 +42,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(WanggeError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -103,6 +105,11 @@ async def _http(_request: Request, error: Exception) -> Response:
     if error.status_code in _HTTP_MENDS:
         body["mend"] = _HTTP_MENDS[error.status_code]
     return JsonResponse({"error": body}, status_code=error.status_code, headers=error.headers)
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    # Nobody is there to read it.
+    return Response(status_code=400)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -35,6 +35,28 @@ def content_policy(images: tuple[str, ...] = (), data: tuple[str, ...] = ()) -> 
     return "; ".join(f"{name} {' '.join(dict.fromkeys(values))}" for name, values in rules.items())
 
 
+def security_headers(policy: str) -> tuple[tuple[bytes, bytes], ...]:
+    """List the headers that every answer carries.
+
+    Parameters
+    ----------
+    policy
+        The Content-Security-Policy.
+
+    Returns
+    -------
+    tuple
+        Names and values, as ASGI has them.
+    """
+    return (
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"cross-origin-opener-policy", b"same-origin"),
+        (b"permissions-policy", b"geolocation=(self), camera=(self), microphone=()"),
+        (b"content-security-policy", policy.encode()),
+    )
+
+
 class Shield:
     """ASGI middleware: refuses bodies over the limit, and adds the security headers to every answer.
 
@@ -51,13 +73,7 @@ class Shield:
     def __init__(self, app: ASGIApp, *, body_limit: int, policy: str) -> None:
         self._app = app
         self._limit = body_limit
-        self._headers = (
-            (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
-            (b"cross-origin-opener-policy", b"same-origin"),
-            (b"permissions-policy", b"geolocation=(self), camera=(self), microphone=()"),
-            (b"content-security-policy", policy.encode()),
-        )
+        self._headers = security_headers(policy)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - ASGI's own
         if scope["type"] != "http":

@@ -33,19 +33,6 @@ const desk = {
   choosePoint,
 };
 
-try {
-  kinds = await api("/api/v1/incidents/kinds");
-  await drawGround();
-  await readQueue();
-} catch (error) {
-  tellError(error);
-}
-closePanel();
-listen(onEvent, (live) => {
-  const tag = fill("live", t(live ? "dispatch.console.live" : "dispatch.console.not_live"));
-  tag.className = `tag ${live ? "good" : "warm"}`;
-});
-
 async function drawGround() {
   const [collection, under] = await Promise.all([api(`/api/v1/layers/grids?division=${actor.division_code}`), ground(actor.division_code)]);
   under.addTo(map);
@@ -260,4 +247,18 @@ document.addEventListener("keydown", (event) => {
   else return null;
   event.preventDefault();
   return null;
+});
+
+// Everything above works from the first moment on; what has to be fetched comes last.
+try {
+  kinds = await api("/api/v1/incidents/kinds");
+  await drawGround();
+  await readQueue();
+} catch (error) {
+  tellError(error);
+}
+closePanel();
+listen(onEvent, (live) => {
+  const tag = fill("live", t(live ? "dispatch.console.live" : "dispatch.console.not_live"));
+  tag.className = `tag ${live ? "good" : "warm"}`;
 });

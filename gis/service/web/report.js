@@ -7,20 +7,6 @@ let position = null;
 let fromPhoto = null;
 let key = crypto.randomUUID();
 
-watchHealth();
-try {
-  const [{ categories }, { communities }] = await Promise.all([api("/api/v1/incidents/kinds"), api("/api/v1/communities")]);
-  fill("category", categories.map((one) => el("option", { value: one.category }, one[language])));
-  if (communities.length) {
-    const county = `${communities[0].community_code.slice(0, 6)}000000`;
-    const boxes = communities.map((one) => one.bounds).filter(Boolean);
-    if (boxes.length) map.fitBounds(boxes.flatMap(([west, south, east, north]) => [[south, west], [north, east]]));
-    (await ground(county)).addTo(map);
-  }
-} catch (error) {
-  tellError(error);
-}
-
 async function place(found) {
   position = found;
   try {
@@ -125,4 +111,19 @@ async function rate(number, follow_up, stars) {
   } catch (error) {
     tellError(error);
   }
+}
+
+// Everything above works from the first moment on; what has to be fetched comes last.
+watchHealth();
+try {
+  const [{ categories }, { communities }] = await Promise.all([api("/api/v1/incidents/kinds"), api("/api/v1/communities")]);
+  fill("category", categories.map((one) => el("option", { value: one.category }, one[language])));
+  if (communities.length) {
+    const county = `${communities[0].community_code.slice(0, 6)}000000`;
+    const boxes = communities.map((one) => one.bounds).filter(Boolean);
+    if (boxes.length) map.fitBounds(boxes.flatMap(([west, south, east, north]) => [[south, west], [north, east]]));
+    (await ground(county)).addTo(map);
+  }
+} catch (error) {
+  tellError(error);
 }

@@ -1,0 +1,80 @@
+"""The door before all others: plain questions to ``GET /api/v1/locate`` are answered before any routing.
+
+A question that is not plain goes on to the route as if this were not here, and the route gives the same
+answers to plain ones; the tests compare the two.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gis.service.current import InForce
+from gis.service.quick import QuickLocate, quick_locate
+from gis.texts import Language, as_language
+
+PATH = "/api/v1/locate"
+
+_PLAIN = re.compile(
+    rb"lon=(-?\d{1,3}(?:\.\d{1,20})?)&lat=(-?\d{1,2}(?:\.\d{1,20})?)&crs=(cgcs2000|wgs84)(?:&lang=(zh|en))?"
+)
+
+
+class LocateDoor:
+    """ASGI middleware that answers plain questions.
+
+    Parameters
+    ----------
+    app
+        What it stands before.
+    state
+        Where the app's state, and on it the service, is to be found once it has started.
+    headers
+        What every answer carries.
+    """
+
+    def __init__(self, app: ASGIApp, *, state: object, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        self._app = app
+        self._state = state
+        self._headers = [(b"content-type", b"application/json"), *headers]
+        self._made_for: InForce | None = None
+        self._quick: QuickLocate | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - ASGI's own
+        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET":
+            body = self._answer(scope)
+            if body is not None:
+                length = (b"content-length", str(len(body)).encode())
+                await send(
+                    {"type": "http.response.start", "status": 200, "headers": [*self._headers, length]}
+                )
+                await send({"type": "http.response.body", "body": body})
+                return
+        await self._app(scope, receive, send)
+
+    def _answer(self, scope: Scope) -> bytes | None:
+        asked = _PLAIN.fullmatch(scope["query_string"])
+        if asked is None:
+            return None
+        service = getattr(self._state, "service", None)
+        if service is None or service.current.away:
+            return None
+        in_force = service.current.in_force
+        if in_force is not self._made_for:
+            counties = list(in_force.counties.values())
+            self._quick = quick_locate(counties[0], service.settings) if len(counties) == 1 else None
+            self._made_for = in_force
+        quick = self._quick
+        if quick is None:
+            return None
+        lon, lat, crs, lang = asked.groups()
+        language: Language = "zh" if lang == b"zh" else "en" if lang == b"en" else _accepted(scope)
+        return quick.answer(float(lon), float(lat), crs.decode(), language)
+
+
+def _accepted(scope: Scope) -> Language:
+    for name, value in scope["headers"]:
+        if name == b"accept-language":
+            return as_language(value.decode("latin-1"))
+    return "zh"

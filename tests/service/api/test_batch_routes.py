@@ -1,0 +1,105 @@
+"""POST /api/v1/locate/batch: a row for every row, in three formats, and clear words for what is none."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import httpx
+import pyarrow as pa
+import pytest
+
+from tests.service.conftest import COMMUNITY, MIDDLE, SOUTH, WEST, Town
+
+pytestmark = pytest.mark.database
+
+ONE, TWO = COMMUNITY + "001", COMMUNITY + "002"
+ROWS = [
+    ("a", WEST + 0.006, SOUTH + 0.006, ONE, "inside"),
+    ("b", MIDDLE, SOUTH + 0.005, TWO, "edge"),
+    ("c", WEST - 0.001, SOUTH + 0.005, "", "outside"),
+    ("620503000000001", MIDDLE + 0.002, SOUTH + 0.002, TWO, "inside"),
+]
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+def send(town: Town, body: bytes | str, kind: str, crs: str | None = "cgcs2000") -> httpx.Response:
+    params = {} if crs is None else {"crs": crs}
+    return town.client.post(
+        "/api/v1/locate/batch", params=params, content=body, headers={"Content-Type": kind}
+    )
+
+
+def stream(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=3)
+    return sink.getvalue()
+
+
+def test_csv(shared_town: Town) -> None:
+    body = "key,lon,lat,note\r\n" + "".join(f'{key},{x},{y},"say ""hi"""\r\n' for key, x, y, _, _ in ROWS)
+    body += "bad,east,1,\r\nnone,,,\r\n"
+    response = send(shared_town, body, "text/csv; charset=utf-8")
+    assert response.status_code == 200, response.text
+    lines = response.text.splitlines()
+    assert lines[0] == "key,lon,lat,note,grid,status,nearest,distance_m,margin_m,edition,reason"
+    assert len(lines) == 7
+    for line, (key, _, _, grid, status) in zip(lines[1:], ROWS, strict=False):
+        cells = line.replace('"say ""hi"""', "hi").split(",")
+        assert (cells[0], cells[4], cells[5]) == (key, grid, status)
+    assert "not a number" in lines[5]
+    assert "invalid" in lines[6]
+
+
+def test_ndjson(shared_town: Town) -> None:
+    lines = [json.dumps({"key": key, "lon": x, "lat": str(y)}) for key, x, y, _, _ in ROWS]
+    body = "\n".join([*lines, "{broken", '{"lon": null, "lat": 1, "key": "n"}', "[1]"]) + "\n"
+    response = send(shared_town, body, "application/x-ndjson")
+    assert response.status_code == 200, response.text
+    answers = [json.loads(line) for line in response.text.splitlines()]
+    assert [one.get("grid") or "" for one in answers[:4]] == [row[3] for row in ROWS]
+    assert [one["status"] for one in answers[4:]] == ["invalid"] * 3
+    assert answers[4]["line"] == "{broken"
+
+
+def test_arrow(shared_town: Town) -> None:
+    table = pa.table(
+        {"key": [row[0] for row in ROWS], "lon": [row[1] for row in ROWS], "lat": [row[2] for row in ROWS]}
+    )
+    response = send(shared_town, stream(table), ARROW)
+    assert response.status_code == 200, response.text
+    answer = pa.ipc.open_stream(response.content).read_all()
+    assert answer.select(["key", "lon", "lat"]).equals(table)
+    assert [value or "" for value in answer["grid"].to_pylist()] == [row[3] for row in ROWS]
+    assert answer["distance_m"].to_pylist()[2] == pytest.approx(84.4, abs=0.5)
+
+
+def test_what_is_no_batch_is_said_to_be_none(shared_town: Town) -> None:
+    whole = stream(pa.table({"lon": [1.0] * 1000, "lat": [2.0] * 1000}))
+    for body, kind, crs, words in [
+        (b"", "text/csv", "wgs84", "empty"),
+        (b"lon,lat\n1,2\n", "text/csv", None, "never guessed"),
+        (b"lon,lat\n1,2\n", "text/csv", "mars", "not a datum"),
+        (b"lon,lat\n1,2\n", "application/pdf", "wgs84", "no format"),
+        (b"a,b\n1,2\n", "text/csv", "wgs84", "longitude"),
+        (b"a" + b",a" * 9_999 + b"\n", "text/csv", "wgs84", "columns"),
+        (whole[: len(whole) // 2], ARROW, "wgs84", "cut short"),
+        (b"nonsense", ARROW, "wgs84", "damaged"),
+        (b'{"a": 1}\n', "application/x-ndjson", "wgs84", "longitude"),
+    ]:
+        response = send(shared_town, body, kind, crs)
+        assert response.status_code == 422, (body[:20], response.text[:200])
+        assert words in json.dumps(response.json()), response.text
+
+
+def test_a_batch_with_too_many_rows_is_refused_with_what_to_do_instead(town: Town) -> None:
+    object.__setattr__(town.settings, "batch_row_limit", 10)
+    for body, kind in [
+        ("lon,lat\n" + "111.6,40.8\n" * 11, "text/csv"),
+        ('{"lon": 111.6, "lat": 40.8}\n' * 11, "application/x-ndjson"),
+        (stream(pa.table({"lon": [111.6] * 11, "lat": [40.8] * 11})), ARROW),
+    ]:
+        response = send(town, body, kind)
+        assert response.status_code == 413
+        assert "wangge assign" in response.json()["error"]["mend"]
