@@ -350,6 +350,8 @@ def test_languages_and_large_text_stay_as_chosen(guarded_page, tmp_path):
         wait_until(page, READY)
         expect(page.get_by_role("button", name="My position")).to_be_visible()
         assert page.evaluate("document.documentElement.lang") == "en"
+        page.goto((tmp_path / "map.html").as_uri() + "?lang=zh")
+        expect(page.get_by_role("button", name="我的位置")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -14,7 +14,9 @@
       const kept = W.keep();
       this.root = root;
       this.data = data;
-      this.language = kept.language === "en" || kept.language === "zh" ? kept.language : data.language;
+      // A link that names a language means it; otherwise the visitor's last choice holds.
+      const asked = new URLSearchParams(window.location.search).has("lang");
+      this.language = !asked && kept.language in data.texts ? kept.language : data.language;
       this.large = kept.large === true;
       this.tall = false;
       this.query = "";
