@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from gis.lattice import snap
+
+Floats = NDArray[np.float64]
+Shapes = NDArray[np.object_]
 
 ORIGIN = (105.9, 34.5)
 CELL_DEG = (0.00315, 0.00261)
 """About 290 m each way at this latitude: a grid of 300 to 500 households in a built-up district."""
 
 
-def make_grids(count, *, bends=23, seed=1):
+def make_grids(count: int, *, bends: int = 23, seed: int = 1) -> Shapes:
     """Make a tessellation of about ``count`` quadrilateral grids with crooked, shared borders.
 
     Every side has ``bends`` vertices between its corners: 23 give grids of 96 vertices. The outline is
@@ -51,7 +55,7 @@ def make_grids(count, *, bends=23, seed=1):
     return snap(shapely.polygons(rings * CELL_DEG + ORIGIN))
 
 
-def _borders(begin, end, bends, rng):
+def _borders(begin: Floats, end: Floats, bends: int, rng: np.random.Generator) -> Floats:
     """Draw crooked lines from corner to corner, both included."""
     share = np.linspace(0, 1, bends + 2)[:-1, None]
     along = end - begin
@@ -62,7 +66,7 @@ def _borders(begin, end, bends, rng):
     return np.concatenate([line, end[..., None, :]], axis=2)
 
 
-def make_points(grids, count, kind, *, seed=2):
+def make_points(grids: Shapes, count: int, kind: str, *, seed: int = 2) -> tuple[Floats, Floats]:
     """Choose points among grids.
 
     Parameters
@@ -98,7 +102,7 @@ def make_points(grids, count, kind, *, seed=2):
     return np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1])
 
 
-def sort_points(lon, lat):
+def sort_points(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
     """Sort points as a spatially clustered table holds them: by tiles of 2**-10 of the extent.
 
     Parameters

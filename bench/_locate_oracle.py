@@ -8,8 +8,11 @@ the tests, in Python's unlimited whole numbers.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from gis.lattice import to_lattice
 from gis.locate.index import GridIndex
@@ -17,10 +20,14 @@ from tests.locate.oracle import Oracle
 from tests.locate.shapes import hostile_points, patchwork, star, wavy_grids
 from tests.locate.test_index import with_hole_and_enclave
 
+Floats = NDArray[np.float64]
+Shapes = NDArray[np.object_]
+Ints = NDArray[np.int64]
+
 _CHUNK = 1 << 21
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> dict[str, Shapes]:
     """Make the coverages to ask in: name → polygons on the lattice."""
     return {
         "crooked borders": wavy_grids(14, 14, 22, rng),
@@ -39,7 +46,7 @@ def cases(rng):
     }
 
 
-def disagreements(count, *, seed=11):
+def disagreements(count: int, *, seed: int = 11) -> list[tuple[str, int, int]]:
     """Ask engine and oracle for about ``count`` points over all cases.
 
     Parameters
@@ -68,7 +75,7 @@ def disagreements(count, *, seed=11):
     return rows
 
 
-def _compare(index, polygons, lon, lat):
+def _compare(index: GridIndex, polygons: Shapes, lon: Floats, lat: Floats) -> int:
     found = index.locate(lon, lat)
     x, y = to_lattice(lon), to_lattice(lat)
     expected, times = _owners(polygons, x, y)
@@ -81,7 +88,7 @@ def _compare(index, polygons, lon, lat):
     return int(np.count_nonzero((found != expected) | (times > 1)))
 
 
-def _owners(polygons, x, y):
+def _owners(polygons: Shapes, x: Ints, y: Ints) -> tuple[Ints, Ints]:
     """Name the polygon that holds each point moved by (ε, ε²), and in how many it is."""
     order = np.argsort(x, kind="stable")
     x, y = x[order], y[order]
@@ -101,7 +108,7 @@ def _owners(polygons, x, y):
     return owner[back], times[back]
 
 
-def _edges(polygon):
+def _edges(polygon: shapely.Geometry) -> Ints:
     """List the edges that are not upright, from west to east."""
     rows = []
     for ring in shapely.get_rings(shapely.get_parts(polygon)):
@@ -112,7 +119,7 @@ def _edges(polygon):
     return np.where((edges[:, 0] > edges[:, 2])[:, None], edges[:, [2, 3, 0, 1]], edges)
 
 
-def _odd(edges, x, y, near):
+def _odd(edges: Ints, x: Ints, y: Ints, near: Ints) -> NDArray[np.bool_]:
     """Tell for which of the points an odd number of edges lies to the north; points ascend in x."""
     px, py = x[near], y[near]
     # An edge matters to the points with x1 <= x < x2: the move by ε takes in its western end alone.
@@ -132,7 +139,7 @@ def _odd(edges, x, y, near):
     return odd
 
 
-def _below(x1, y1, x2, y2, px, py):
+def _below(x1: Any, y1: Any, x2: Any, y2: Any, px: Ints, py: Ints) -> NDArray[np.bool_]:
     """Tell whether a point moved by (ε, ε²) is south of an edge that runs east."""
     side = (x2 - x1) * (py - y1) - (y2 - y1) * (px - x1)
     # On the line, the move east leaves the point south of a rising edge and north of any other.

@@ -11,12 +11,18 @@ import importlib
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import shapely
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Shapes = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Absent(Exception):  # noqa: N818 - not an error: the reason stands in the 
     """Why a peer was not measured."""
 
 
-def _best(run, repeats=2):
+def _best(run: Callable[[], Any], repeats: int = 2) -> tuple[float, Any]:
     best, answer = np.inf, None
     for _ in range(repeats):
         start = time.perf_counter()
@@ -41,14 +47,14 @@ def _best(run, repeats=2):
     return best, answer
 
 
-def _module(name):
+def _module(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
         raise Absent(f"{name} is not installed") from None
 
 
-def shapely_tree(grids, lon, lat):
+def shapely_tree(grids: Shapes, lon: Floats, lat: Floats) -> Measure:
     """Measure shapely's STRtree with prepared polygons, both cores."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -62,7 +68,7 @@ def shapely_tree(grids, lon, lat):
     return Measure(build, seconds, sum(pairs.shape[1] for pairs in found))
 
 
-def geopandas_sjoin(grids, lon, lat):
+def geopandas_sjoin(grids: Shapes, lon: Floats, lat: Floats) -> Measure:
     """Measure ``geopandas.sjoin``."""
     import geopandas as gpd
 
@@ -72,7 +78,7 @@ def geopandas_sjoin(grids, lon, lat):
     return Measure(0.0, seconds, len(found))
 
 
-def duckdb_spatial(grids, lon, lat):
+def duckdb_spatial(grids: Shapes, lon: Floats, lat: Floats) -> Measure:
     """Measure DuckDB's spatial join operator, tables in memory."""
     duckdb = _module("duckdb")
     home = Path(_module("duckdb_extension_spatial").__file__).parent
@@ -88,7 +94,7 @@ def duckdb_spatial(grids, lon, lat):
     return Measure(0.0, seconds, pairs)
 
 
-def sedona_db(grids, lon, lat):
+def sedona_db(grids: Shapes, lon: Floats, lat: Floats) -> Measure:
     """Measure SedonaDB's spatial join."""
     context = _module("sedonadb").connect()
     areas = pa.table({"grid": np.arange(len(grids)), "wkb": pa.array(shapely.to_wkb(grids), pa.binary())})
@@ -101,7 +107,7 @@ def sedona_db(grids, lon, lat):
     return Measure(0.0, seconds, table["n"][0].as_py())
 
 
-def polars_st(grids, lon, lat):
+def polars_st(grids: Shapes, lon: Floats, lat: Floats) -> Measure:
     """Measure polars-st's sjoin."""
     st, pl = _module("polars_st"), _module("polars")
     areas = pl.DataFrame({"grid": np.arange(len(grids)), "geometry": list(shapely.to_wkb(grids))})
@@ -111,7 +117,7 @@ def polars_st(grids, lon, lat):
     return Measure(0.0, seconds, len(found))
 
 
-def postgis(grids, lon, lat, *, pieces):
+def postgis(grids: Shapes, lon: Floats, lat: Floats, *, pieces: bool) -> Measure:
     """Measure PostGIS with a GiST index on the grids, or on pieces of them by ST_Subdivide."""
     url = os.environ.get("WANGGE_BENCH_DATABASE_URL")
     if url:
@@ -127,7 +133,7 @@ def postgis(grids, lon, lat, *, pieces):
             return _ask_postgis(started, grids, lon, lat, pieces=pieces)
 
 
-def _ask_postgis(url, grids, lon, lat, *, pieces):
+def _ask_postgis(url: str, grids: Shapes, lon: Floats, lat: Floats, *, pieces: bool) -> Measure:
     import psycopg
 
     url = url.replace("postgresql+psycopg://", "postgresql://")

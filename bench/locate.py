@@ -15,12 +15,15 @@ import re
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
+from numpy.typing import NDArray
 
 from bench._locate_data import make_grids, make_points, sort_points
 from bench._locate_oracle import disagreements
@@ -28,21 +31,33 @@ from bench._locate_peers import PEERS, Absent
 from gis.locate.index import GridIndex
 from gis.locate.stream import assign_parquet
 
+Floats = NDArray[np.float64]
+Shapes = NDArray[np.object_]
+Ints = NDArray[np.int64]
+Ours = tuple[int, float, float, dict[tuple[str, str], float]]
+Grown = tuple[str, float, float, list[float]]
+
 DOCS = Path(__file__).parents[1] / "docs"
 PLOT = DOCS / "bench-locate.svg"
 SIZES = (300, 3_000, 30_000)
 KINDS = ("uniform", "clustered", "border")
 REPEATS = 5
+_OTHERS = (
+    "What the others do that this does not: every one of them joins any geometry with any other by any "
+    "predicate, in any reference system, over tables that change; PostGIS does so under transactions, DuckDB "
+    "and SedonaDB beyond memory. Ours answers one question, a point's one owner among polygons compiled "
+    "beforehand on a lattice of 1e-8°, and earns its speed by that."
+)
 COUNTY = 3_000
 """Grids of a large county, the unit of an index; a nation has about a million grids."""
 
 
-def codes_of(grids):
-    """Number grids as a district does."""
+def codes_of(grids: Shapes) -> list[str]:
+    """Give grids codes as a district has them."""
     return [f"62{i // 799:010d}{i % 799 + 1:03d}" for i in range(len(grids))]
 
 
-def best_of(run, repeats=REPEATS):
+def best_of(run: Callable[[], Any], repeats: int = REPEATS) -> float:
     """Give the shortest time of several, in seconds: what disturbs a run only lengthens it."""
     times = []
     for _ in range(repeats):
@@ -52,7 +67,7 @@ def best_of(run, repeats=REPEATS):
     return min(times)
 
 
-def measure_ours(sizes, points):
+def measure_ours(sizes: tuple[int, ...], points: int) -> list[Ours]:
     """Measure build, memory and look-ups: a row of the table for each size."""
     rows = []
     for size in sizes:
@@ -77,7 +92,9 @@ def measure_ours(sizes, points):
     return rows
 
 
-def measure_peers(sizes, kinds, scale):
+def measure_peers(
+    sizes: tuple[int, ...], kinds: tuple[str, ...], scale: float
+) -> dict[tuple[str, int, str], Any]:
     """Measure every peer on the same grids and the first of the same points."""
     found = {}
     for size in sizes:
@@ -100,7 +117,7 @@ def measure_peers(sizes, kinds, scale):
     return found
 
 
-def measure_files(rows):
+def measure_files(rows: int) -> float:
     """Measure Parquet to Parquet, all columns kept, in rows/s."""
     grids = make_grids(3_000)
     index = GridIndex.build(grids, codes_of(grids))
@@ -112,7 +129,7 @@ def measure_files(rows):
         return rows / best_of(lambda: assign_parquet(index, source, target), 3)
 
 
-def measure_growth(most, points):
+def measure_growth(most: int, points: int) -> list[Grown]:
     """Measure one index as grids grow, each grid of 8 vertices, and the largest cut into counties."""
     rows = []
     size = 100
@@ -133,12 +150,12 @@ def measure_growth(most, points):
     return rows
 
 
-def _orders(grids, points):
+def _orders(grids: Shapes, points: int) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     lon, lat = make_points(grids, points, "uniform")
     return (lon, lat), sort_points(lon, lat)
 
 
-def _measure_counties(grids, codes, points):
+def _measure_counties(grids: Shapes, codes: list[str], points: int) -> Grown:
     """Measure one index a county, and one of the counties' outlines that says which to ask."""
     side = int(np.ceil(np.sqrt(len(grids))))
     block = int(np.sqrt(COUNTY))
@@ -152,7 +169,7 @@ def _measure_counties(grids, codes, points):
     outlines = np.array([shapely.coverage_union_all(grids[some]) for some in members])
     router = GridIndex.build(outlines, [str(i) for i in range(len(outlines))])
 
-    def locate(lon, lat):
+    def locate(lon: Floats, lat: Floats) -> Ints:
         which = router.locate(lon, lat)
         order = np.argsort(which, kind="stable")
         at = np.searchsorted(which[order], np.arange(len(indexes) + 1))
@@ -168,7 +185,14 @@ def _measure_counties(grids, codes, points):
     return (f"{len(grids):,} grids, one index for each of {len(indexes)} counties", build, size, rates)
 
 
-def report(ours, peers, files, growth, oracle, options):
+def report(
+    ours: list[Ours],
+    peers: dict[tuple[str, int, str], Any],
+    files: float,
+    growth: list[Grown],
+    oracle: list[tuple[str, int, int]],
+    options: argparse.Namespace,
+) -> str:
     """Write all of it as Markdown."""
     lines = [
         f"Measured {dt.datetime.now(dt.UTC):%Y-%m-%d} on {os.cpu_count()} cores ({platform.machine()}, "
@@ -201,19 +225,17 @@ def report(ours, peers, files, growth, oracle, options):
             lines.append(
                 f"| {name} | " + " | ".join(_cell(peers[name, *key], mine[key]) for key in asked) + " |"
             )
-        _plot(mine, peers, asked)
+        if not options.dry:
+            _plot(mine, peers, asked)
         lines += ["", f"![Points per second by tool]({PLOT.name})"]
     lines += [
         "",
-        "What the others do that this does not: every one of them joins any geometry with any other by any "
-        "predicate, in any reference system, over tables that change; PostGIS does so under transactions, DuckDB "
-        "and SedonaDB beyond memory. Ours answers one question, a point's one owner among polygons compiled "
-        "beforehand on a lattice of 1e-8°, and earns its speed by that.",
+        _OTHERS,
     ]
     if files:
         lines += [
             "",
-            f"Parquet to Parquet, 3 columns in and 4 out, 3,000 grids: {files / 1e6:.1f} million rows/s.",
+            f"Parquet to Parquet, 3 columns in and 4 out, 3,000 grids: {files / 1e6:.1f} M rows/s.",
         ]
     if growth:
         lines += [
@@ -234,11 +256,13 @@ def report(ours, peers, files, growth, oracle, options):
     return "\n".join(lines)
 
 
-def _cell(rate, ours):
+def _cell(rate: float | str, ours: list[Ours]) -> str:
     return rate if isinstance(rate, str) else f"{rate / 1e6:.2f} ({ours / rate:,.0f}×)"
 
 
-def _plot(mine, peers, asked):
+def _plot(
+    mine: dict[tuple[int, str], float], peers: dict[tuple[str, int, str], Any], asked: list[tuple[int, str]]
+) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -264,12 +288,12 @@ def _plot(mine, peers, asked):
     figure.savefig(PLOT, metadata={"Date": None})
 
 
-def report_scale(ours, files):
+def report_scale(ours: list[Ours], files: float) -> str:
     """Say what a province and the nation need, from what was measured."""
     size, build, memory, rates = next((row for row in ours if row[0] == COUNTY), ours[-1])
     rate = rates["clustered", "shuffled"]
     rows = [
-        "| | grids | indexes in memory | to compile all, one core pair | 100 million points, look-ups | the same from Parquet to Parquet |",
+        "| | grids | indexes in memory | to compile all | 100 million look-ups | 100 million rows of Parquet |",
         "|---|---|---|---|---|---|",
     ]
     for name, grids in (("a county", 3_000), ("a province", 40_000), ("the nation", 1_000_000)):
@@ -280,7 +304,7 @@ def report_scale(ours, files):
     return "\n".join(rows)
 
 
-def write_between(path, name, text, *, heading):
+def write_between(path: Path, name: str, text: str, *, heading: str) -> None:
     """Put a text between the marks of one benchmark; make the file or the marks where they are missing."""
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     old = path.read_text(encoding="utf-8") if path.exists() else "# Benchmarks\n"
@@ -292,7 +316,7 @@ def write_between(path, name, text, *, heading):
     path.write_text(new, encoding="utf-8")
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
