@@ -132,7 +132,7 @@ class Guide:
     above
         Names of the divisions above it, the highest first.
     updated_on
-        The day of its newest part.
+        The day of its newest part; None where nothing in it has a date.
     on
         The day against which entries count as stale.
     grids
@@ -150,8 +150,8 @@ class Guide:
     place: PublicPlace
     name: str
     above: tuple[str, ...]
-    updated_on: dt.date
-    on: dt.date
+    updated_on: dt.date | None
+    on: dt.date | None
     grids: tuple[GridGuide, ...]
     people: tuple[Person, ...]
     outside: tuple[Point, ...]
@@ -247,7 +247,7 @@ def make_guide(place: PublicPlace, *, verified_within_days: int, on: dt.date | N
         With what is missing.
     """
     day = on or place.updated_on
-    oldest = day - dt.timedelta(days=verified_within_days)
+    oldest = day - dt.timedelta(days=verified_within_days) if day else dt.date.min
     points = _points(place, oldest)
     owners = _owners(place, points)
     themes = themes_of(place.grids["colour_theme"], place.themes)

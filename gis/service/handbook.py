@@ -43,14 +43,14 @@ class Handbook:
     pages
         How many.
     edition
-        Number of the edition that it was made from.
+        Number of the edition that it was made from; None where the county has not published any.
     missing
         What it says is missing, in Chinese.
     """
 
     path: Path
     pages: int
-    edition: int
+    edition: int | None
     missing: tuple[str, ...]
 
 
@@ -147,13 +147,14 @@ def write_handbook(
     )
     document = HTML(string=html, url_fetcher=_refuse, base_url=None).render(font_config=FontConfiguration())
     # No clock and no chance goes into the file: its identifier is its edition's.
-    identifier = f"wangge {guide.place.code} {guide.place.edition.digest}".encode()
+    edition = guide.place.edition
+    identifier = f"wangge {guide.place.code} {edition.digest if edition else 0}".encode()
     out.parent.mkdir(parents=True, exist_ok=True)
     document.write_pdf(out, pdf_identifier=identifier)
     return Handbook(
         path=out,
         pages=len(document.pages),
-        edition=guide.place.edition.number,
+        edition=edition.number if edition else None,
         missing=tuple(text(f"residents.missing.{key}", language, **values) for key, values in guide.notes),
     )
 

@@ -80,7 +80,7 @@ class PublicPlace:
     Attributes
     ----------
     edition
-        The edition in force.
+        The edition in force; None where the county has not published any.
     community
         One row of ``divisions``.
     parents
@@ -93,7 +93,7 @@ class PublicPlace:
         The editions that changed this community, the latest first.
     """
 
-    edition: EditionStamp
+    edition: EditionStamp | None
     community: gpd.GeoDataFrame
     parents: gpd.GeoDataFrame
     grids: gpd.GeoDataFrame
@@ -117,10 +117,12 @@ class PublicPlace:
         return str(self.community["name"].iloc[0])
 
     @property
-    def updated_on(self) -> dt.date:
-        """The day of which it is: its last edition's, or that of the entry that was checked last."""
-        checked: list[dt.date] = self.service_points["verified_on"].dropna().tolist()
-        return max([self.edition.effective_from.astimezone(CHINA_STANDARD_TIME).date(), *checked])
+    def updated_on(self) -> dt.date | None:
+        """The day of which it is: its edition's, or that of the entry that was checked last."""
+        days: list[dt.date] = self.service_points["verified_on"].dropna().tolist()
+        if self.edition is not None:
+            days.append(self.edition.effective_from.astimezone(CHINA_STANDARD_TIME).date())
+        return max(days, default=None)
 
     def layer(self, name: str) -> gpd.GeoDataFrame:
         """Return one of the layers by its name.
@@ -158,7 +160,7 @@ def read_public_place(connection: Connection, community_code: str) -> PublicPlac
     Raises
     ------
     NotFoundError
-        If there is no such community, or its county never published.
+        If there is no such community.
     """
     check_code(community_code, "community_code")
     connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
@@ -170,7 +172,10 @@ def read_public_place(connection: Connection, community_code: str) -> PublicPlac
             where="community",
             mend="`wangge export divisions` lists those that are there",
         )
-    edition = edition_at(connection, county_of(community_code))
+    try:
+        edition = edition_at(connection, county_of(community_code))
+    except NotFoundError:
+        edition = None
     of_staff = _view("staff").c
     above = [county_of(community_code), f"{community_code[:9]}000"]
     return PublicPlace(

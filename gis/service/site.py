@@ -6,6 +6,7 @@ from the same edition of the same data.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import shutil
@@ -27,7 +28,7 @@ from gis.service.guide import GridGuide, Guide, make_guide, shortened
 from gis.service.handbook import is_sample, write_handbook
 from gis.service.public_layer import PUBLIC_FIELDS, Change, read_public_place
 from gis.service.templating import TEMPLATES, templates
-from gis.settings import Settings
+from gis.settings import CHINA_STANDARD_TIME, Settings
 from gis.texts import LANGUAGES, Language, text
 from maps.basemaps import basemap
 from maps.page import write
@@ -37,6 +38,9 @@ MANIFEST = "site.json"
 HANDBOOK = "handbook.pdf"
 POINTS_ON_A_PAGE = 500
 _SERIALS_NAMED = 8
+_NO_CHANGE_YET = dt.datetime(2000, 1, 1, tzinfo=CHINA_STANDARD_TIME)
+"""A feed must say when it changed last; one without any change says this."""
+
 _FROM_ABOVE: dict[Language, str] = {"zh": "", "en": "en/"}
 _OTHER: dict[Language, Language] = {"zh": "en", "en": "zh"}
 
@@ -52,7 +56,7 @@ class Site:
     files
         Every file, relative to it, sorted.
     edition
-        Number of the edition.
+        Number of the edition; None where the county has not published any.
     digest
         SHA-256 over the files' names and contents: the same data give the same.
     missing
@@ -61,7 +65,7 @@ class Site:
 
     folder: Path
     files: tuple[str, ...]
-    edition: int
+    edition: int | None
     digest: str
     missing: tuple[str, ...]
 
@@ -137,7 +141,7 @@ def publish_site(
         manifest = {
             "made_by": "Wangge",
             "community": place.code,
-            "edition": place.edition.as_dict(),
+            "edition": place.edition.as_dict() if place.edition else None,
             "files": digests,
         }
         (draft / MANIFEST).write_text(_json(manifest), encoding="utf-8", newline="\n")
@@ -145,7 +149,7 @@ def publish_site(
     return Site(
         folder=out,
         files=(*files, MANIFEST),
-        edition=place.edition.number,
+        edition=place.edition.number if place.edition else None,
         digest=hashlib.sha256(_json(digests).encode()).hexdigest(),
         missing=tuple(text(f"residents.missing.{key}", "zh", **values) for key, values in guide.notes),
     )
@@ -298,7 +302,7 @@ def _write_map(making: _Making, language: Language, top: Path) -> None:
         language=language,
         delivery="folder",
         basemap=basemap(settings.basemap, key=settings.basemap_key, address=settings.basemap_url),
-        edition=place.edition.number,
+        edition=place.edition.number if place.edition else None,
         updated_on=place.updated_on,
         approval_number=settings.approval_number,
         verified_within_days=settings.verified_within_days,
@@ -321,7 +325,7 @@ def _write_feed(making: _Making) -> None:
         }
         for change in place.changes
     ]
-    latest = place.changes[0].effective_from if place.changes else place.edition.effective_from
+    latest = place.changes[0].effective_from if place.changes else _NO_CHANGE_YET
     xml = (
         templates("zh")
         .get_template("feed.xml")
