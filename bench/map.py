@@ -138,13 +138,13 @@ WATCH = """
 """
 
 
-def measure(browser: Browser, name: str, made_s: float, html: str, folder: Path) -> Row:
+def measure(browser: Browser, name: str, made_s: float, html: str, folder: Path, opens: int) -> Row:
     """Open a page, drag and zoom it, and note what a visitor would feel."""
     data = html.encode()
     file = folder / f"{name}.html"
     file.write_bytes(data)
     opened = []
-    for _ in range(3):
+    for _ in range(opens):
         context = browser.new_context(viewport={"width": 1280, "height": 800})
         context.route(
             "**/*", lambda route: route.continue_() if route.request.url.startswith("file") else route.abort()
@@ -195,11 +195,11 @@ def _used(page: Page) -> tuple[float, float]:
     return longest, page.evaluate("Math.max(...window.bench.frames)")
 
 
-def table(rows: list[Row], count: int, grids: int) -> str:
+def table(rows: list[Row], count: int, grids: int, opens: int) -> str:
     """Write the table of docs/benchmarks.md."""
     head = (
         f"{count:,} points, {grids} grids; {platform.machine()}, {os.cpu_count()} cores, load "
-        f"{os.getloadavg()[0]:.1f}; headless Chromium, page from disk, all parts inside; median of 3; "
+        f"{os.getloadavg()[0]:.1f}; headless Chromium, page from disk, all parts inside; median of {opens}; "
         f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}.\n\n"
         "| page | made in | size | gzip | brotli | interactive | longest task: opening "
         "| … dragging and zooming | longest frame |\n|---|---|---|---|---|---|---|---|---|\n"
@@ -232,6 +232,7 @@ def main() -> None:
     """Run it all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, default=10_000)
+    parser.add_argument("--opens", type=int, default=3, help="how often each page is opened")
     parser.add_argument("--only", choices=["wangge"], help="measure our page alone and write nothing")
     options = parser.parse_args()
     grids = make_district()["grids"]
@@ -252,10 +253,11 @@ def main() -> None:
         for name, make in makers.items():
             started = time.perf_counter()
             html = make()
-            rows.append(measure(browser, name, time.perf_counter() - started, html, Path(folder)))
-            print(rows[-1])
+            made_s = time.perf_counter() - started
+            rows.append(measure(browser, name, made_s, html, Path(folder), options.opens))
+            print(rows[-1], flush=True)
         browser.close()
-    text = table(rows, options.points, len(grids))
+    text = table(rows, options.points, len(grids), options.opens)
     print(text)
     if not options.only:
         write_between(text)

@@ -44,6 +44,8 @@ VENDOR = STATIC / "vendor"
 PARTS_FOLDER = "parts"
 
 _LEAFLET = "part:leaflet/leaflet.js"
+_LEAFLET_STYLE = "part:leaflet/leaflet.css"
+_USES_PICTURES = re.compile(r"L\.(?:marker|Marker|control\.layers|Icon)\b|\.layers\(")
 _MARKER_PICTURES = {
     "iconUrl": "part:leaflet/images/marker-icon.png",
     "iconRetinaUrl": "part:leaflet/images/marker-icon-2x.png",
@@ -222,11 +224,14 @@ def deliver(html: str, delivery: Delivery, *, parts_folder: str = PARTS_FOLDER) 
             mend="leave that element out",
         )
 
+    # Leaflet's own pictures are for its markers and layer control; a page without either is spared them.
+    pictured = _USES_PICTURES.search(html) is not None
+
     def replaced(match: re.Match[str]) -> str:
         script, style = match[1], match[2]
         part = script or style
         if delivery == "inline":
-            return _inline_script(part) if script else _inline_style(part)
+            return _inline_script(part, pictured) if script else _inline_style(part, pictured)
         address = part_address(part) if delivery == "served" else f"{parts_folder}/{_place(part)}"
         return (
             f'<script src="{address}"></script>' if script else f'<link rel="stylesheet" href="{address}"/>'
@@ -346,12 +351,12 @@ def _text_of(part: str) -> str:
     return part_bytes(part).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _inline_script(part: str) -> str:
+def _inline_script(part: str, pictured: bool) -> str:
     script = _text_of(part)
     if part.startswith("own:"):
         # Comments on lines of their own, and indents, are for whoever reads the files.
         script = re.sub(r"^\s*(//.*)?\n?", "", script, flags=re.MULTILINE)
-    if part == _LEAFLET:
+    if part == _LEAFLET and pictured:
         # Leaflet finds its marker's pictures by an address in its style sheet, which is none in one file.
         pictures = {option: _data_address(picture) for option, picture in _MARKER_PICTURES.items()}
         script += "\ndelete L.Icon.Default.prototype._getIconUrl;"
@@ -364,10 +369,12 @@ def _data_address(part: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(part_bytes(part)).decode()}"
 
 
-def _inline_style(part: str) -> str:
-    text = _text_of(part)
+def _inline_style(part: str, pictured: bool) -> str:
+    text = re.sub(r"^\s+|/\*.*?\*/", "", _text_of(part), flags=re.MULTILINE | re.DOTALL)
 
     def embedded(match: re.Match[str]) -> str:
+        if part == _LEAFLET_STYLE and not pictured:
+            return "none"
         return f"url({_data_address(_beside(part, match[2]))})"
 
     safe = re.sub(r"<(?=/style)", r"<\\", _CSS_URL.sub(embedded, text), flags=re.IGNORECASE)

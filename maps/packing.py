@@ -31,6 +31,7 @@ POINTS = 1000
 
 _DICTIONARY_PAYS_BELOW = 0.5
 _STRETCH_PAYS_FROM = 3
+_MOST_CHOICES = 0xD800 - 0x100
 _EPOCH = pd.Timestamp("2000-01-01")
 
 
@@ -209,17 +210,17 @@ def pack_texts(values: Sequence[str]) -> dict[str, Any]:
     -------
     dict
         ``t`` the texts without their common start ``p``; with ``i``, these are the distinct ones and ``i``
-        says which each row has.
+        (see :func:`pack_choices`) says which each row has.
     """
     flat = [value.replace("\r", " ").replace("\n", " ") for value in values]
     distinct = list(dict.fromkeys(flat))
-    repeats = len(distinct) < len(flat) * _DICTIONARY_PAYS_BELOW
+    repeats = len(distinct) < min(len(flat) * _DICTIONARY_PAYS_BELOW, _MOST_CHOICES)
     written = distinct if repeats else flat
     start = _common_start(min(written), max(written)) if len(written) > 1 else ""
     packed: dict[str, Any] = {"p": start, "t": "\n".join(text[len(start) :] for text in written)}
     if repeats:
         place = {value: index for index, value in enumerate(distinct)}
-        packed["i"] = [place[value] for value in flat]
+        packed["i"] = pack_choices([place[value] for value in flat])
     return packed
 
 
@@ -234,15 +235,18 @@ def pack_days(values: pd.Series) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``last``, days since 2000-01-01, and ``ago``: n numbers, −1 where there is no date that can be read.
+        ``last``, days since 2000-01-01, and ``ago``: for each row a choice (see :func:`pack_choices`), 0
+        where there is no date that can be read, else one more than the days before ``last``.
     """
     # A column may hold dates and texts of dates side by side, so each is read by itself.
     parsed = pd.to_datetime(values.astype("str"), errors="coerce", format="mixed")
     days = (parsed - _EPOCH).dt.days
     if days.isna().all():
-        return {"last": 0, "ago": [-1] * len(days)}
+        return {"last": 0, "ago": pack_choices([0] * len(days))}
     last = int(days.max())
-    return {"last": last, "ago": [-1 if pd.isna(day) else last - int(day) for day in days]}
+    # A date from another age is a mistake in the entry, and shown as what it comes to: long ago.
+    ago = [0 if pd.isna(day) else min(last - int(day) + 1, _MOST_CHOICES - 1) for day in days]
+    return {"last": last, "ago": pack_choices(ago)}
 
 
 def pack_choices(indexes: Sequence[int]) -> str:
@@ -251,7 +255,7 @@ def pack_choices(indexes: Sequence[int]) -> str:
     Parameters
     ----------
     indexes
-        n numbers from 0 on.
+        n numbers from 0 to 55,039, so that no letter is half of a pair.
 
     Returns
     -------
@@ -259,6 +263,22 @@ def pack_choices(indexes: Sequence[int]) -> str:
         n letters, none of which JSON or HTML must escape.
     """
     return "".join(chr(65 + index) if index < 26 else chr(0x100 + index) for index in indexes)
+
+
+def unpack_choices(letters: str) -> list[int]:
+    """Read what :func:`pack_choices` wrote.
+
+    Parameters
+    ----------
+    letters
+        n letters.
+
+    Returns
+    -------
+    list of int
+        n numbers.
+    """
+    return [ord(one) - (65 if ord(one) < 0x100 else 0x100) for one in letters]
 
 
 def z_order(units: Ints) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gis.texts import Language, text
+from maps.packing import unpack_choices
 
 MOST = 1000
 """More points than this, a district's, are not written twice into a page; the list then says so."""
@@ -87,8 +88,8 @@ def _points(packed: dict[str, Any], language: Language) -> list[str]:
         _texts(points[column]) for column in ("name", "address", "phones", "hours")
     )
     grids = np.cumsum(points["grid"]).tolist()
-    categories = [ord(one) - (65 if ord(one) < 0x100 else 0x100) for one in points["category"]]
-    ago, last = points["verified"]["ago"], points["verified"]["last"]
+    categories = unpack_choices(points["category"])
+    ago, last = unpack_choices(points["verified"]["ago"]), points["verified"]["last"]
     shown = sorted(range(points["count"]), key=lambda at: (categories[at], names[at]))
     lines = []
     category = -1
@@ -100,8 +101,8 @@ def _points(packed: dict[str, Any], language: Language) -> list[str]:
         told = [addresses[at], hours[at]]
         if grids[at] >= 0:
             told.append(packed["grids"]["name"][grids[at]] or packed["grids"]["code"][grids[at]])
-        if ago[at] >= 0:
-            day = _EPOCH + dt.timedelta(days=last - ago[at])
+        if ago[at] > 0:
+            day = _EPOCH + dt.timedelta(days=last - ago[at] + 1)
             told.append(text("maps.page.verified", language, date=day.isoformat()))
         numbers = " ".join(_tel(number) for number in phones[at].split(";") if number)
         words = " · ".join(_name(one) for one in told if one)
@@ -113,4 +114,4 @@ def _points(packed: dict[str, Any], language: Language) -> list[str]:
 
 def _texts(column: Any) -> list[str]:
     texts = [column["p"] + text for text in column["t"].split("\n")]
-    return [texts[index] for index in column["i"]] if "i" in column else texts
+    return [texts[index] for index in unpack_choices(column["i"])] if "i" in column else texts

@@ -67,12 +67,6 @@
   }
 
   // Columns of texts, letters and days, as maps/packing.py writes them.
-  function column(packed) {
-    if (packed === undefined) return [];
-    const texts = packed.t.split("\n").map((text) => packed.p + text);
-    return packed.i ? packed.i.map((index) => texts[index]) : texts;
-  }
-
   function choices(letters) {
     return Uint16Array.from(letters || "", (letter) => {
       const code = letter.charCodeAt(0);
@@ -80,8 +74,14 @@
     });
   }
 
+  function column(packed) {
+    if (packed === undefined) return [];
+    const texts = packed.t.split("\n").map((text) => packed.p + text);
+    return packed.i ? Array.from(choices(packed.i), (index) => texts[index]) : texts;
+  }
+
   function days(packed) {
-    return packed ? packed.ago.map((ago) => (ago < 0 ? null : packed.last - ago)) : [];
+    return packed ? Array.from(choices(packed.ago), (ago) => (ago ? packed.last - ago + 1 : null)) : [];
   }
 
   function sums(differences) {
