@@ -1,8 +1,8 @@
 """The grids that a plan would become: dissolved from its units, numbered, with their forerunners and staff.
 
-A grid keeps its code where it and its forerunner are mostly the same land, each way: more than half of the
-old grid's land is in the new one, and makes up more than half of it. So a sliver that was moved renumbers
-nothing, the larger part of a split keeps its code, and two equal grids that merge become a new one.
+A grid keeps its code as long as most of its land stays in it; a planner who means otherwise renumbers it. A
+grid that came in without a forerunner (drawn elsewhere, say) takes the code of the one that it is mostly the
+same land as, each way, if that has no heir. All others have the next free serials.
 """
 
 from __future__ import annotations
@@ -136,25 +136,33 @@ def _shared_land(draft: PlanDraft, labels: Sequence[str]) -> pd.DataFrame:
     )
     table = table[table["base"] != ""]
     shared = table.pivot_table(index="label", columns="base", values="area", aggfunc="sum", fill_value=0.0)
-    return shared.reindex(labels, fill_value=0.0)
+    return shared.reindex(list(labels), fill_value=0.0)
 
 
 def _number(
     draft: PlanDraft, labels: Sequence[str], shared: pd.DataFrame, used: Sequence[str]
 ) -> tuple[dict[str, str], set[str]]:
-    total = pd.Series(
-        {label: float(draft.area_m2[draft.labels == label].sum()) for label in labels}, dtype=float
-    )
-    whole = pd.Series(draft.area_m2).groupby(draft.base).sum()
-    codes: dict[str, str] = {}
+    taken: dict[str, dict[str, float]] = {
+        str(label): {str(base): float(area) for base, area in row.items()}
+        for label, row in shared.to_dict(orient="index").items()
+    }
+    whole = {
+        base: float(draft.area_m2[draft.base == base].sum()) for base in sorted(set(draft.base.tolist()))
+    }
+    codes = {
+        label: label for label in labels if label in whole and taken[label][label] > _SHARE * whole[label]
+    }
     for label in labels:
-        row = shared.loc[label]
-        if not len(row):
+        row = taken[label]
+        if label in codes or draft.core.grids[label].predecessors or not row:
             continue
-        base = str(row.idxmax())
-        mostly = row[base] > _SHARE * whole[base] and row[base] > _SHARE * total[label]
-        if mostly and draft.core.grids[label].grid_type == GridType.BASIC:
+        base = max(row, key=row.__getitem__)
+        total = float(draft.area_m2[draft.labels == label].sum())
+        if row[base] > _SHARE * max(whole[base], total) and base not in codes.values():
             codes[label] = base
+    wrong_type = [label for label in codes if draft.core.grids[label].grid_type != grid_type_of(codes[label])]
+    for label in wrong_type:
+        del codes[label]
     kept = set(codes)
     # A new grid got its serial in the draft; another plan may have been published with that one since.
     free = [label for label in labels if label not in codes and label not in used]
@@ -162,8 +170,8 @@ def _number(
     for kind in (GridType.BASIC, GridType.EXCLUSIVE):
         new = [label for label in labels if label not in codes and draft.core.grids[label].grid_type == kind]
         if new:
-            taken = [*used, *codes.values()]
-            fresh = next_serials(draft.row.community_code, taken, len(new), kind)
+            spent = [*used, *codes.values()]
+            fresh = next_serials(draft.row.community_code, spent, len(new), kind)
             codes |= dict(zip(_west_to_east(draft, new), fresh, strict=True))
     return codes, kept
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import threading
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sqlalchemy import Connection, func, insert, select, text, update
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 GOALS = ("minimal-change", "compact", "balanced")
 LONGEST_S = 600.0
 _WRITE_EVERY_S = 0.3
+_LOOK_EVERY_S = 0.5
 _SILENT = dt.timedelta(seconds=60)
 _ENDED = ("done", "cancelled", "failed")
 
@@ -298,9 +300,9 @@ def search(database: Database, proposal_id: int) -> None:
             ).one()
             draft = load_draft(connection, row.plan_id)
         problem = problem_of(draft)
-        desk = _Desk(database, proposal_id, problem)
         limits = {key: value for key, value in row.options.items() if value is not None}
-        found = propose(problem, progress=desk.note, cancelled=desk.cancelled, **limits)
+        with _Desk(database, proposal_id, problem) as desk:
+            found = propose(problem, progress=desk.note, cancelled=desk.cancelled, **limits)
         desk.finish(found)
     except WanggeError as error:
         with database.connection() as connection:
@@ -340,7 +342,11 @@ def problem_of(draft: PlanDraft) -> Problem:
 
 
 class _Desk:
-    """Where a search writes down how far it is, a few times a second, and reads whether to stop."""
+    """Where a search writes down how far it is, and where a thread looks whether it is to stop.
+
+    That thread is also the sign of life: the search itself may be silent for long, while its inner loops are
+    compiled.
+    """
 
     def __init__(self, database: Database, proposal_id: int, problem: Problem) -> None:
         self._database = database
@@ -349,11 +355,29 @@ class _Desk:
         self._written = 0.0
         self._stop = False
         self._best: Plan | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="desk", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(_LOOK_EVERY_S):
+            try:
+                self._write({})
+            except WanggeError as error:
+                log.warning("proposal %s: %s", self._id, error)
 
     def note(self, progress: Progress) -> None:
         self._best = progress.best or self._best
         if time.monotonic() - self._written < _WRITE_EVERY_S:
             return
+        self._written = time.monotonic()
         values: dict[str, Any] = {
             "progress": {
                 "stage": progress.stage,
@@ -366,8 +390,6 @@ class _Desk:
         self._write(values)
 
     def cancelled(self) -> bool:
-        if time.monotonic() - self._written >= _WRITE_EVERY_S:
-            self._write({})
         return self._stop
 
     def finish(self, found: ProposalSet) -> None:
@@ -385,7 +407,6 @@ class _Desk:
         )
 
     def _write(self, values: dict[str, Any]) -> None:
-        self._written = time.monotonic()
         with self._database.connection() as connection:
             self._stop = bool(
                 connection.execute(

@@ -4,7 +4,7 @@ import { api, el, fill, groundMap, signedIn, t, tell, tellError, watchHealth } f
 import { PlanLayer } from "./canvas.js";
 import { Compare } from "./compare.js";
 import { Model, shortOf } from "./model.js";
-import { Panels, shortened } from "./panels.js";
+import { nameCompounds, Panels, shortened } from "./panels.js";
 import { Proposals } from "./proposals.js";
 import { Publisher } from "./publish.js";
 import { Queue } from "./queue.js";
@@ -110,10 +110,10 @@ const acts = {
     const labels = fault.subjects.filter((label) => model.grids.has(label));
     const places = labels.flatMap((label) => model.unitsOf(label));
     const inside = box ? places.filter((place) => box.pad(0.001).contains(lonlat(model.at[place]))) : places;
+    if (labels.length) model.choose(labels[0]);
     layer.marked = new Set(inside.length ? inside : places);
     fit(box ?? boundsOf(places));
     layer.top();
-    if (labels.length) model.choose(labels[0]);
     say(shortened(fault.words[document.documentElement.lang.startsWith("en") ? "en" : "zh"]));
   },
 
@@ -206,6 +206,7 @@ $("undo").addEventListener("click", acts.undo);
 $("redo").addEventListener("click", acts.redo);
 $("publish").addEventListener("click", () => publisher.open());
 $("new-plan").addEventListener("click", newPlan);
+$("whole").addEventListener("click", wholeMap);
 $("community").addEventListener("change", (event) => openCommunity(event.target.value));
 $("plan").addEventListener("change", (event) => openPlan(Number(event.target.value)));
 for (const button of document.querySelectorAll("[data-view]")) button.addEventListener("click", () => view(button.dataset.view));
@@ -263,6 +264,7 @@ function buttons() {
   $("publish").disabled = !["draft", "review"].includes(model.plan?.state);
   const state = model.plan?.state ?? "draft";
   $("state").textContent = t(`studio.state.${state}`);
+  saved();
   $("state").className = `tag ${state === "published" ? "good" : state === "draft" ? "" : "warm"}`;
 }
 
@@ -387,15 +389,16 @@ function list(plans) {
 async function openPlan(id, { keepQueue = false } = {}) {
   try {
     if (!keepQueue) queue.clear();
-    const whole = model.plan?.id !== id;
+    const another = model.plan?.id !== id;
     const body = await api(`/api/v1/plans/${id}`);
     layer.cursor = -1;
     layer.marked.clear();
     model.previewed = null;
+    nameCompounds(body.compounds);
     model.load(body);
-    if (whole) {
+    if (another) {
       map.invalidateSize({ animate: false });
-      fit(boundsOf(model.ids.map((_, place) => place)));
+      wholeMap();
       model.picked.clear();
       layer.colours = { after: new Map(), before: new Map() };
     }
@@ -404,7 +407,7 @@ async function openPlan(id, { keepQueue = false } = {}) {
     for (const street of model.streets) for (const line of street.lines) snapping.addLayer(snapLine(line));
     refreshed(null);
     panels.grids();
-    if (whole) {
+    if (another) {
       compare.chosen = "";
       proposals.reset();
       const { plans } = await api(`/api/v1/communities/${body.plan.community_code}/plans`);
@@ -419,6 +422,10 @@ async function openPlan(id, { keepQueue = false } = {}) {
   } catch (error) {
     tellError(error);
   }
+}
+
+function wholeMap() {
+  if (model.count) fit(boundsOf(model.ids.map((_, place) => place)));
 }
 
 function snapLine(flat) {

@@ -189,9 +189,17 @@ export function faultButton(one, act) {
   );
 }
 
-// In one community a grid's first twelve digits say nothing.
+const names = new Map();
+
+// Compounds are known by their names.
+export function nameCompounds(compounds) {
+  names.clear();
+  for (const one of compounds) names.set(one.code, one.name);
+}
+
+// In one community a grid's first twelve digits say nothing, and a compound is known by its name.
 export function shortened(words) {
-  return words.replace(/\b[0-9]{12}(?=[0-9]{3}\b)/g, "");
+  return words.replace(/(?<![0-9])[0-9]{16}(?![0-9])/g, (code) => names.get(code) ?? code).replace(/(?<![0-9])[0-9]{12}(?=[0-9]{3}(?![0-9]))/g, "");
 }
 
 function actName(step) {

@@ -1,8 +1,8 @@
 // Proposals: ask, follow, look at them side by side, choose one.
 
 import { api, el, fill, language, t, tell, tellError, token } from "../shell.js";
-import { PALETTE } from "./colours.js";
-import { colour } from "./colours.js";
+import { colour, PALETTE } from "./colours.js";
+import { shortened } from "./panels.js";
 
 const GOALS = ["minimal-change", "compact", "balanced"];
 const FIGURES = [
@@ -114,7 +114,7 @@ export class Proposals {
       going ? el("div", { class: "bar-line", role: "progressbar", "aria-valuenow": String(Math.round(done * 100)), "aria-label": t("studio.propose.progress") }, bar) : null,
       el("p", { class: "soft" }, t(`studio.propose.state_${job.state}`), best && going ? ` · ${t("studio.propose.best", { range: FIGURES[0][1](best), moved: best.households_moved ?? 0 })}` : ""),
       going ? el("button", { type: "button", class: "small", id: "cancel-proposal", onclick: () => this.cancel() }, t("studio.propose.cancel")) : null,
-      ...(job.words ?? []).map((one) => el("p", { class: "notice" }, one[language])),
+      (job.words ?? []).length ? el("ul", { class: "plain reasons" }, job.words.map((one) => el("li", {}, shortened(one[language])))) : null,
     );
     return undefined;
   }
@@ -144,7 +144,7 @@ export class Proposals {
       el("b", {}, `${number + 1} · ${title}`),
       picture,
       plan.feasible ? null : el("span", { class: "tag bad" }, t("studio.propose.broken")),
-      el("dl", {}, FIGURES.map(([key, value]) => [el("dt", {}, t(`studio.propose.${key}`)), el("dd", {}, value(plan.metrics))])),
+      el("dl", {}, FIGURES.flatMap(([key, value]) => [el("dt", {}, t(`studio.propose.${key}`)), el("dd", {}, value(plan.metrics))])),
       el(
         "div",
         { class: "row" },

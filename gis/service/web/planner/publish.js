@@ -55,7 +55,7 @@ export class Publisher {
       this.#codes(),
       el("div", { class: "form-row" }, el("div", {}, el("label", { for: "publish-when" }, t("studio.publish.when")), when, el("small", { class: "soft" }, t("studio.publish.when_hint"))), el("div", {}, el("label", { for: "publish-note" }, t("studio.publish.note")), note)),
       problem,
-      el("div", { class: "row" }, el("button", { type: "button", onclick: () => this.dialog.close() }, t("studio.publish.back")), send),
+      el("div", { class: "row" }, el("button", { type: "button", onclick: () => this.dialog.close() }, t("studio.publish.back")), this.model.plan.state === "draft" ? el("button", { type: "button", id: "hand-in", onclick: () => this.#set("review") }, t("studio.publish.hand_in")) : el("button", { type: "button", onclick: () => this.#set("draft") }, t("studio.publish.take_back")), send),
     );
     fill(this.dialog, el("h2", { id: "dialog-title" }, t("studio.publish.title")), form);
     check();
@@ -99,6 +99,16 @@ export class Publisher {
       closed.length ? el("p", {}, t("studio.publish.closed", { codes: closed.map((code) => code.slice(12)).join("、") })) : null,
       micro.length ? el("p", { class: "soft" }, t("studio.publish.micro", { count: micro.length })) : null,
     );
+  }
+
+  async #set(state) {
+    try {
+      await api(`/api/v1/plans/${this.model.plan.id}`, { method: "PATCH", json: { version: this.review.version, state } });
+      this.dialog.close();
+      await this.acts.reload();
+    } catch (error) {
+      tellError(error);
+    }
   }
 
   async #send(reasons, when, note, button, problem) {
