@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 
+import pandas as pd
 from sqlalchemy import select
 
+from gis.codes import county_of
 from gis.demo.community import make_community
 from gis.demo.district import make_district
 from gis.layers.database import Database
 from gis.layers.division import Division
 from gis.layers.editions import EditionStamp
-from gis.service.access import create_token
+from gis.service.access import Actor, create_token
+from gis.service.dispatching import Step, accept, resolve
 from gis.service.loading import load_place
-from gis.terms import Role
+from gis.service.one_off import compile_counties
+from gis.service.reporting import Report, report
+from gis.settings import settings
+from gis.terms import IncidentState, Role
 
 _MAKERS = {"community": make_community, "district": make_district}
+_ACTOR = "wangge demo"
 _DAYS = 30
+_INCIDENTS = 60
+_ACCEPTED = (IncidentState.ACCEPTED, IncidentState.RESOLVED, IncidentState.RATED)
 
 
 def load_demo(database: Database, *, place: str = "community", seed: int | None = None) -> list[EditionStamp]:
@@ -38,7 +48,34 @@ def load_demo(database: Database, *, place: str = "community", seed: int | None 
     """
     make = _MAKERS[place]
     frames = make() if seed is None else make(seed=seed)
-    return load_place(database, frames, actor="wangge demo", note="示例数据，非真实 · made up, not real")
+    stamps = load_place(database, frames, actor=_ACTOR, note="示例数据，非真实 · made up, not real")
+    _report_incidents(database, frames["incidents"])
+    return stamps
+
+
+def _report_incidents(database: Database, incidents: pd.DataFrame) -> None:
+    """Report the latest of the made-up incidents as if they came in these days, and deal with some."""
+    latest = incidents.sort_values("reported_at").tail(_INCIDENTS)
+    later = dt.datetime.now(dt.UTC) - latest["reported_at"].max()
+    with database.connection() as connection:
+        counties = compile_counties(connection)
+        for row in latest.astype(object).where(latest.notna(), None).to_dict(orient="records"):
+            said = Report(
+                category=row["category"],
+                source=row["source"],
+                words=row["text"],
+                lon=row["lon"],
+                lat=row["lat"],
+                crs=row["crs"],
+                accuracy_m=row["accuracy_m"],
+                reported_at=row["reported_at"] + later,
+            )
+            done = report(connection, counties, settings(), said, actor=_ACTOR)
+            if done.state == IncidentState.ASSIGNED and row["state"] in _ACCEPTED:
+                actor = Actor(_ACTOR, Role.ADMIN, county_of(str(done.grid_code)))
+                accept(connection, done.number, Step(actor))
+                if row["state"] != IncidentState.ACCEPTED:
+                    resolve(connection, done.number, Step(actor, reason="示例：已处理"))
 
 
 def demo_links(database: Database, base: str) -> list[tuple[str, str]]:
@@ -72,7 +109,7 @@ def demo_links(database: Database, base: str) -> list[tuple[str, str]]:
             ("调度员 dispatcher", "dispatch", Role.DISPATCHER),
             ("规划员 planner", "planner", Role.PLANNER),
         ):
-            name = f"first-start {role} {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S.%f}"
+            name = f"{words} {secrets.token_hex(2)}"
             token = create_token(connection, name, role, root, ends, actor="wangge up")
             links.append((words, f"{base}/{page}#token={token}"))
     return links
