@@ -245,8 +245,9 @@ class Current:
             else:
                 fresh[stamp.county_code] = compile_edition(connection, stamp, former=former)
         changed = [one for code, one in fresh.items() if before.counties.get(code) is not one]
-        # One assignment: whoever took the state before goes on with the whole of the old one.
-        self._state = InForce(MappingProxyType(fresh), fingerprint)
+        if changed or fresh.keys() != before.counties.keys() or fingerprint != before.fingerprint:
+            # One assignment: whoever took the state before goes on with the whole of the old one.
+            self._state = InForce(MappingProxyType(fresh), fingerprint)
         return changed
 
     def _pass_on(self, compiled: Compiled) -> None:

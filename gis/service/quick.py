@@ -1,8 +1,8 @@
 """The quick way for the plain question: a point in degrees, now, with no radius of doubt.
 
-It says word for word what :mod:`gis.service.answers` says, and the tests hold it to that. What does not depend
-on the point is written as JSON once for each edition. Whatever is not plain (a border, a point outside,
-another datum, a radius, an overlap) it leaves to the general way.
+It says word for word what :mod:`gis.service.answers` says, and the tests hold it to that. What does not
+depend on the point is written as JSON once for each edition. Whatever is not plain (a border, a point
+outside, another datum, a radius, an overlap) it leaves to the general way.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gis.lattice import STEPS_PER_DEGREE
 from gis.locate.single import Lookup, single_lookup
 from gis.service.answers import answer_as_dict, owner_as_dict
 from gis.service.compiled import PLACE_LAYERS, Compiled
+from gis.service.current import InForce
 from gis.service.locating import Answer, LayerAnswer, Question
 from gis.settings import Settings
 from gis.terms import OwnerStatus
@@ -38,10 +39,13 @@ class QuickLocate:
 
     Attributes
     ----------
+    state
+        The state that it was made for; it answers for no other.
     compiled
-        The edition.
+        The one county's edition.
     """
 
+    state: InForce
     compiled: Compiled
     _settings: Settings
     _layers: tuple[tuple[str, Lookup, tuple[str, ...]], ...]
@@ -191,21 +195,25 @@ class QuickLocate:
         return found
 
 
-def quick_locate(compiled: Compiled, settings: Settings) -> QuickLocate | None:
-    """Make the quick way for an edition.
+def quick_locate(state: InForce, settings: Settings) -> QuickLocate | None:
+    """Make the quick way for the state in force. It may take seconds where a kernel must be compiled first.
 
     Parameters
     ----------
-    compiled
-        The edition.
+    state
+        The editions in force.
     settings
         For the words of the general way.
 
     Returns
     -------
     QuickLocate or None
-        None where an index is not of the plain kind; the general way then answers everything.
+        None where there is more than one county, or an index is not of the plain kind; the general way then
+        answers everything.
     """
+    if len(state.counties) != 1:
+        return None
+    compiled = next(iter(state.counties.values()))
     layers = []
     for layer in compiled.precedence:
         look = single_lookup(compiled.indexes[layer])
@@ -220,7 +228,7 @@ def quick_locate(compiled: Compiled, settings: Settings) -> QuickLocate | None:
             return None
         places.append((_PLACE_FACTS[layer], look, index.codes if index is not None else ()))
     edition = orjson.Fragment(orjson.dumps(compiled.edition.as_dict()))
-    return QuickLocate(compiled, settings, tuple(layers), tuple(places), edition)
+    return QuickLocate(state, compiled, settings, tuple(layers), tuple(places), edition)
 
 
 _OUTSIDE = orjson.Fragment(

@@ -405,14 +405,16 @@ def _from_kept(kept: dict[str, Any], code: str | None) -> Reported:
 def _category(connection: Connection, said: Report) -> Any:
     if not said.words.strip() or len(said.words) > LONGEST_TEXT:
         raise InputError(f"say what is the matter in 1 to {LONGEST_TEXT} letters", where="text")
-    category = connection.execute(
-        select(IncidentCategory.accept_hours).where(IncidentCategory.category == said.category)
-    ).first()
-    if category is None:
+    hours = select(IncidentCategory.accept_hours).where(IncidentCategory.category == said.category)
+    source = select(IncidentSource.id).where(IncidentSource.source == said.source)
+    found = connection.execute(
+        select(hours.scalar_subquery().label("accept_hours"), source.scalar_subquery().label("source"))
+    ).one()
+    if found.accept_hours is None:
         raise _unknown(connection, "category", said.category, IncidentCategory.category)
-    if not connection.execute(select(IncidentSource.id).where(IncidentSource.source == said.source)).first():
+    if found.source is None:
         raise _unknown(connection, "source", said.source, IncidentSource.source)
-    return category
+    return found
 
 
 def _unknown(connection: Connection, name: str, value: str, column: Any) -> InputError:

@@ -35,11 +35,12 @@ class Quarter:
         self.address = address
         self.token = token
         frames = make_community()
-        basic = frames["grids"][frames["grids"]["grid_type"] == "basic"]
-        exclusive = frames["grids"][frames["grids"]["grid_type"] == "exclusive"].geometry.union_all()
-        free = basic.geometry.iloc[0].difference(exclusive).buffer(-0.0002)
-        self.point = free.representative_point()
-        self.grid = str(basic["name"].iloc[0])
+        grids = frames["grids"]
+        basic = grids[grids["grid_type"] == "basic"]
+        on_top = grids[grids["grid_type"] != "basic"].geometry.union_all()
+        whole = basic[~basic["grid_code"].isin(grids["parent_code"])].iloc[0]
+        self.point = whole.geometry.difference(on_top).buffer(-0.0002).representative_point()
+        self.grid = str(whole["name"])
         self.other = str(basic["name"].iloc[-1])
         self.other_code = str(basic["grid_code"].iloc[-1])
         self.edge = basic.geometry.iloc[0].intersection(basic.geometry.iloc[1]).representative_point()

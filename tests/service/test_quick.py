@@ -27,8 +27,7 @@ def general(town: Town, lon: float, lat: float, language: str) -> dict:
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_wherever_it_answers_it_says_the_same(shared_town: Town, language: str) -> None:
-    compiled = next(iter(shared_town.app.state.service.current.in_force.counties.values()))
-    quick = quick_locate(compiled, shared_town.settings)
+    quick = quick_locate(shared_town.app.state.service.current.in_force, shared_town.settings)
     assert quick is not None
     rng = np.random.default_rng(7)
     x = rng.uniform(WEST - 0.001, EAST + 0.001, 250)

@@ -6,7 +6,6 @@ import importlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from gis.service.api.locate_door import LocateDoor
 from gis.service.api.ogc import Ogc
 from gis.service.api.shield import MEGABYTE, Shield, content_policy, security_headers
 from gis.service.api.state import Limiter, Service
+from gis.service.compiled import Compiled
 from gis.service.current import Current
 from gis.service.feed import Feed
 from gis.service.taking_force import took_force
@@ -130,12 +130,17 @@ def _open(
 ) -> None:
     opened = database or _database(settings, stack)
     feed = Feed()
-    current = Current(
-        opened, settings.data_dir / "editions", on_event=feed.read, on_change=partial(took_force, opened)
-    )
-    app.state.service = Service(settings, current, opened, Limiter(), feed, geocoder)
-    current.start()
+
+    def changed(compiled: Compiled) -> None:
+        service.prepare()
+        took_force(opened, compiled)
+
+    current = Current(opened, settings.data_dir / "editions", on_event=feed.read, on_change=changed)
+    service = Service(settings, current, opened, Limiter(), feed, geocoder)
+    app.state.service = service
     stack.callback(current.stop)
+    current.start()
+    service.prepare()
 
 
 def _database(settings: Settings, stack: ExitStack) -> Database:

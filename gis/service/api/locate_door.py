@@ -10,8 +10,7 @@ import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gis.service.current import InForce
-from gis.service.quick import QuickLocate, quick_locate
+from gis.service.api.state import Service
 from gis.texts import Language, as_language
 
 PATH = "/api/v1/locate"
@@ -38,8 +37,6 @@ class LocateDoor:
         self._app = app
         self._state = state
         self._headers = [(b"content-type", b"application/json"), *headers]
-        self._made_for: InForce | None = None
-        self._quick: QuickLocate | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - ASGI's own
         if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET":
@@ -57,17 +54,12 @@ class LocateDoor:
         asked = _PLAIN.fullmatch(scope["query_string"])
         if asked is None:
             return None
-        service = getattr(self._state, "service", None)
+        service: Service | None = getattr(self._state, "service", None)
         if service is None or service.current.away:
             return None
-        in_force = service.current.in_force
-        if in_force is not self._made_for:
-            counties = list(in_force.counties.values())
-            self._quick = quick_locate(counties[0], service.settings) if len(counties) == 1 else None
-            self._made_for = in_force
-        quick = self._quick
-        if quick is None:
-            return None
+        quick = service.quick
+        if quick is None or quick.state is not service.current.in_force:
+            return None  # it is being made; whoever asks in the meantime is answered by the route
         lon, lat, crs, lang = asked.groups()
         language: Language = "zh" if lang == b"zh" else "en" if lang == b"en" else _accepted(scope)
         return quick.answer(float(lon), float(lat), crs.decode(), language)

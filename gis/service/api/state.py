@@ -17,6 +17,7 @@ from gis.service.access import Actor, actor_of
 from gis.service.addresses import Geocoder
 from gis.service.current import Current
 from gis.service.feed import Feed
+from gis.service.quick import QuickLocate, quick_locate
 from gis.settings import Settings
 from gis.texts import Language, as_language
 
@@ -41,6 +42,8 @@ class Service:
         What happens, as it happens.
     geocoder
         An outside geocoder, if an operator hooked one in.
+    quick
+        Answers plain questions from the state in force; None where it cannot, or not yet.
     """
 
     settings: Settings
@@ -49,6 +52,11 @@ class Service:
     limiter: Limiter
     feed: Feed
     geocoder: Geocoder | None = None
+    quick: QuickLocate | None = None
+
+    def prepare(self) -> None:
+        """Make the quick way for the state in force; not in the event loop."""
+        self.quick = quick_locate(self.current.in_force, self.settings)
 
     @property
     def database(self) -> Database:
