@@ -293,10 +293,10 @@ def report_scale(ours: list[Ours], files: float) -> str:
     size, build, memory, rates = next((row for row in ours if row[0] == COUNTY), ours[-1])
     rate = rates["clustered", "shuffled"]
     rows = [
-        "| | grids | indexes in memory | to compile all | 100 million look-ups | 100 million rows of Parquet |",
+        "| | grids | indexes in memory | to compile all | 100 M look-ups | 100 M rows of Parquet |",
         "|---|---|---|---|---|---|",
     ]
-    for name, grids in (("a county", 3_000), ("a province", 40_000), ("the nation", 1_000_000)):
+    for name, grids in (("county", 3_000), ("province", 40_000), ("nation", 1_000_000)):
         rows.append(
             f"| {name} | {grids:,} | {grids * memory / 1e6:,.0f} MB | {grids * build / size:,.1f} s | "
             f"{1e8 / rate:.1f} s | {f'{1e8 / files:.0f} s' if files else 'not measured'} |"

@@ -111,7 +111,8 @@ def grow(edges: Edges, width: int, height: int) -> CellTree:
     CellTree
         The tree.
     """
-    kind = np.int32 if max(width, height) < _NARROW_EXTENT else np.int64
+    narrow = max(width, height) < _NARROW_EXTENT
+    kind, limit = (np.int32, _NARROW_EXTENT + 1) if narrow else (np.int64, 2**62)  # no height reaches it
     shift_x, shift_y = top_x, top_y = _top_shifts(edges, width, height)
     columns, rows = ((width - 1) >> shift_x) + 1, ((height - 1) >> shift_y) + 1
     owner = _owners_at_corners(edges, rows, columns, shift_x, shift_y)
@@ -124,7 +125,7 @@ def grow(edges: Edges, width: int, height: int) -> CellTree:
     depth = 0
     patches: list[tuple[Ints, Ints]] = []
     while len(level.entry):
-        found = _records(edges, level)
+        found = _records(edges, level, limit)
         counts = np.diff(level.start)
         base = level.owner - _group_sums(
             found, np.repeat(level.x0, counts), np.repeat(level.y0, counts), level.start
@@ -288,14 +289,12 @@ def _groups(ascending: Ints) -> tuple[Ints, Ints]:
     return ascending[at], np.append(at, len(ascending))
 
 
-def _records(edges: Edges, level: _Level) -> Ints:
+def _records(edges: Edges, level: _Level, limit: int) -> Ints:
     """Write the record of each edge in each of its cells, bent along the cell's western side."""
     x1, y1, x2, y2 = edges.xy[level.edge].T
     x0 = np.repeat(level.x0, np.diff(level.start))
     dx = x2 - x1
     bent = (np.minimum(x1, x2) < x0) & (dx != 0)
-    # Whatever the width of the extent, no height of a point reaches these.
-    limit = _NARROW_EXTENT + 1 if edges.xy.max(initial=0) < _NARROW_EXTENT else 2**62
     lowest = np.where(bent & (dx > 0), -limit, y1)
     above = np.where(bent & (dx < 0), limit, y2)
     return np.column_stack(

@@ -8,7 +8,9 @@ each array), then the arrays, each on a border of 64 bytes. Little-endian throug
 from __future__ import annotations
 
 import json
+import os
 import struct
+import uuid
 import zlib
 from pathlib import Path
 from typing import Any
@@ -137,6 +139,38 @@ def map_file(path: Path) -> NDArray[np.uint8]:
         return np.memmap(path, dtype=np.uint8, mode="r")
     except (OSError, ValueError) as error:
         raise InputError("the index cannot be read", where=str(path), mend=_MEND) from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under another name, and rename it into place once it is on the disk.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is made where it is missing.
+    content
+        What it shall hold.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            "the index cannot be written here", where=str(path), mend="name another folder, or make room"
+        ) from error
 
 
 def _damaged(where: str) -> InputError:

@@ -11,7 +11,6 @@ nothing, nor does a vertex more on a straight edge.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from gis.locate.columns import degree_columns
 from gis.locate.detail import Detail, describe
 from gis.locate.distance import Reach, survey
 from gis.locate.edges import Rings, join_rings, read_rings
-from gis.locate.file import map_file, pack, unpack
+from gis.locate.file import map_file, pack, unpack, write_whole
 from gis.locate.overlap import lay_in_sheets, overlapping_pairs
 from gis.locate.touching import first_met_among
 
@@ -227,12 +226,13 @@ class GridIndex:
         ----------
         path
             The file.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
         """
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-            file.write(self.to_bytes())
-        Path(file.name).replace(path)
+        write_whole(Path(path), self.to_bytes())
 
     @classmethod
     def open(cls, path: Path | str) -> GridIndex:

@@ -149,6 +149,10 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_threads(), thread_name_prefix="locate")
 
 
+if hasattr(os, "register_at_fork"):  # a forked child has the pool but none of its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
 @compiled
 def _locate(lon, lat, extent, entries, leaves, records, closed, owner):
     origin_x, origin_y = float(extent[0]), float(extent[1])

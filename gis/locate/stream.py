@@ -158,7 +158,7 @@ def assign_parquet(
     Raises
     ------
     InputError
-        If the source cannot be read or is damaged, or lacks a column.
+        If the source cannot be read or is damaged, or lacks a column, or the target cannot be written.
     """
     source, target = Path(source), Path(target)
     tally = Tally()
@@ -280,10 +280,15 @@ def _is_text(kind: pa.DataType) -> bool:
 @contextlib.contextmanager
 def _renamed_when_whole(target: Path) -> Iterator[Path]:
     """Give a hidden name beside the target; rename it to the target at the end, or remove it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
     try:
-        yield partial
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:  # of the source none gets this far
+        raise InputError(
+            "the outcome cannot be written here", where=str(target), mend="name another folder, or make room"
+        ) from error

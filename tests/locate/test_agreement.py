@@ -117,7 +117,8 @@ def test_agrees_with_postgis(database):
         )
         connection.execute(
             text(
-                "INSERT INTO place SELECT n - 1, ST_Point(x, y) FROM unnest(:x, :y) WITH ORDINALITY u(x, y, n)"
+                "INSERT INTO place SELECT n - 1, ST_Point(x, y) "
+                "FROM unnest(:x, :y) WITH ORDINALITY t(x, y, n)"
             ),
             {"x": lon.tolist(), "y": lat.tolist()},
         )

@@ -14,6 +14,7 @@ from gis.errors import GeometryError, InputError
 from gis.lattice import snap, to_degrees, to_lattice
 from gis.locate import distance_numba, distance_numpy, kernels_numba, kernels_numpy
 from gis.locate.index import GridIndex
+from gis.locate.overlap import overlapping_pairs
 from gis.terms import OwnerStatus
 from tests.locate.oracle import Oracle, owners
 from tests.locate.shapes import hostile_points, patchwork, star, wavy_grids
@@ -198,6 +199,31 @@ def test_where_overlaps_are_allowed_the_first_wins(seed, count):
     index = build(boxes, overlap="first")
     lon, lat = every_point_of(boxes, 1)
     np.testing.assert_array_equal(index.locate(lon, lat), owners(Oracle(boxes), lon, lat))
+
+
+def test_a_small_sheet_under_a_wide_one():
+    """Just under 2**31 steps the small sheet ends, and points beyond lie in the same cells."""
+    top = 2**31 - 10
+    wedge = shapely.Polygon(to_degrees(np.array([[0, 0], [top - 90, 0], [top - 40, top], [top - 80, top]])))
+    polygons = np.array([wedge, shapely.box(0, 0, 180, 90)])
+    index = build(polygons, overlap="first")
+    assert len(index.sheets) == 2
+    x, y = np.meshgrid(np.arange(top - 130, top + 20, 3), np.arange(top - 20, top + 30))
+    lon, lat = to_degrees(x.ravel()), to_degrees(y.ravel())
+    np.testing.assert_array_equal(index.locate(lon, lat), owners(Oracle(polygons), lon, lat))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), count=st.integers(2, 8))
+def test_every_overlapping_pair_is_found(seed, count):
+    rng = np.random.default_rng(seed)
+    corners = rng.integers(0, 7, (count, 3, 2))
+    triangles = shapely.polygons(corners.astype(float))
+    triangles = triangles[shapely.is_valid(triangles)]
+    if len(triangles):
+        a, b = np.triu_indices(len(triangles), 1)
+        overlap = shapely.area(shapely.intersection(triangles[a], triangles[b])) > 1e-9
+        np.testing.assert_array_equal(overlapping_pairs(triangles), np.column_stack([a, b])[overlap])
 
 
 def test_an_overlap_of_a_step_is_found():

@@ -114,6 +114,14 @@ def test_a_column_that_would_be_overwritten_is_refused(source, tmp_path):
         assign_parquet(INDEX, again, tmp_path / "out.parquet")
 
 
+def test_a_target_that_cannot_be_written_is_refused(source, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(InputError, match="cannot be written here"):
+        assign_parquet(INDEX, source, tmp_path / "file" / "out.parquet")
+    with pytest.raises(InputError, match="cannot be written here"):
+        INDEX.save(tmp_path / "file" / "out.index")
+
+
 def test_a_file_that_is_damaged_is_refused(source, tmp_path):
     data = source.read_bytes()
     target = tmp_path / "out.parquet"
