@@ -101,14 +101,14 @@ class GridIndex:
         """
         named = tuple(str(code) for code in codes)
         rings, snapped = read_rings(polygons, named)
-        pairs = overlapping_pairs(snapped)
+        edges = join_rings(rings, np.ones(len(named), dtype=bool))
+        pairs = overlapping_pairs(snapped, edges)
         if len(pairs) and overlap == "refuse":
             raise _overlap_error(pairs, named)
         sheet = lay_in_sheets(len(named), pairs)
         width, height = (int(size) + 1 for size in rings.vertices.max(axis=0))
-        sheets = tuple(
-            grow(join_rings(rings, sheet == number), width, height) for number in range(int(sheet.max()) + 1)
-        )
+        several = [join_rings(rings, sheet == number) for number in range(int(sheet.max()) + 1) if len(pairs)]
+        sheets = tuple(grow(some, width, height) for some in several or [edges])
         if max(width, height) < 2**31:
             rings = replace(rings, vertices=rings.vertices.astype(np.int32))
         # Through bytes, so that a built index and an opened one are the same thing.

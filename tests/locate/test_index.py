@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gis.errors import GeometryError, InputError
 from gis.lattice import snap, to_degrees, to_lattice
 from gis.locate import distance_numba, distance_numpy, kernels_numba, kernels_numpy
+from gis.locate.edges import join_rings, read_rings
 from gis.locate.index import GridIndex
 from gis.locate.overlap import overlapping_pairs
 from gis.terms import OwnerStatus
@@ -36,6 +37,12 @@ def cell_corners(index, count, rng):
     column = np.where(rng.random(count) < 0.3, rng.integers(0, tree.width, count), column)
     steps = np.column_stack([column, row]) + rng.integers(-1, 2, (count, 2)) + index.rings.origin
     return to_degrees(steps[:, 0]), to_degrees(steps[:, 1])
+
+
+def pairs_of(whole):
+    """Find the overlapping pairs of polygons given in whole lattice steps."""
+    rings, snapped = read_rings(shapely.transform(whole, to_degrees), codes_of(whole))
+    return overlapping_pairs(snapped, join_rings(rings, np.ones(len(whole), dtype=bool)))
 
 
 def every_point_of(polygons, stretch):
@@ -223,7 +230,20 @@ def test_every_overlapping_pair_is_found(seed, count):
     if len(triangles):
         a, b = np.triu_indices(len(triangles), 1)
         overlap = shapely.area(shapely.intersection(triangles[a], triangles[b])) > 1e-9
-        np.testing.assert_array_equal(overlapping_pairs(triangles), np.column_stack([a, b])[overlap])
+        np.testing.assert_array_equal(pairs_of(triangles), np.column_stack([a, b])[overlap])
+
+
+def test_layers_that_lie_wholly_on_one_another_are_found():
+    """Two tessellations of one square: within each all edges but the rim have land on both sides."""
+    rng = np.random.default_rng(12)
+    for one, two in [(6, 5), (4, 4)]:
+        layers = [wavy_grids(n, n, 2, rng, cell=0.06 / n) for n in (one, two)]
+        polygons = np.concatenate(layers)
+        a, b = np.triu_indices(len(polygons), 1)
+        overlap = shapely.relate_pattern(polygons[a], polygons[b], "T********")
+        rings, snapped = read_rings(polygons, codes_of(polygons))
+        found = overlapping_pairs(snapped, join_rings(rings, np.ones(len(polygons), dtype=bool)))
+        np.testing.assert_array_equal(found, np.column_stack([a, b])[overlap])
 
 
 def test_an_overlap_of_a_step_is_found():
