@@ -7,13 +7,13 @@ from collections.abc import Collection
 from typing import Any
 
 from geoalchemy2 import functions as spatial
-from sqlalchemy import Connection, Row, and_, case, func, or_, select
+from sqlalchemy import Connection, Row, case, func, or_, select
 
 from gis.errors import InputError, NotFoundError
 from gis.layers.grid import Edition
 from gis.layers.incident import Incident, IncidentCategory, IncidentSource, IncidentStep
 from gis.service.access import Actor, reach_of, require
-from gis.service.reporting import DOUBLE_WITHIN, DOUBLE_WITHIN_M, OPEN_STATES
+from gis.service.doubles import OPEN_STATES, doubles_of
 from gis.terms import IncidentState, OwnerStatus, Role
 
 MOST = 1000
@@ -98,7 +98,7 @@ def queue(
     where = [_within(actor), Incident.state.in_(states)]
     if grid_code is not None:
         where.append(Incident.grid_code == grid_code)
-    needs_person = and_(Incident.state == IncidentState.REPORTED)
+    needs_person = Incident.state == IncidentState.REPORTED
     rows = connection.execute(
         select(*_COLUMNS)
         .outerjoin(Edition, Edition.id == Incident.edition_id)
@@ -144,7 +144,7 @@ def one_incident(connection: Connection, actor: Actor, number: str) -> dict[str,
         raise NotFoundError(f"there is no incident {number[:40]} within your reach", where="incident_number")
     body = incident_as_dict(row, dt.datetime.now(dt.UTC))
     body["history"] = history(connection, row.id)
-    body["perhaps_doubles"] = _doubles(connection, row) if row.state in OPEN_STATES else []
+    body["perhaps_doubles"] = doubles_of(connection, row) if row.state in OPEN_STATES else []
     return body
 
 
@@ -313,24 +313,3 @@ def _within(actor: Actor) -> Any:
     if len(prefix) == 6:
         return Incident.county_code == actor.division_code
     return or_(Incident.grid_code.startswith(prefix), Incident.division_code.startswith(prefix))
-
-
-def _doubles(connection: Connection, row: Row[Any]) -> list[dict[str, Any]]:
-    if row.lon is None:
-        return []
-    here = select(Incident.geometry).where(Incident.id == row.id).scalar_subquery()
-    metres = spatial.ST_Distance(func.geography(Incident.geometry), func.geography(here))
-    found = connection.execute(
-        select(Incident.incident_number, Incident.state, metres.label("metres"))
-        .where(
-            Incident.id != row.id,
-            Incident.category == row.category,
-            Incident.state.in_(OPEN_STATES),
-            Incident.reported_at.between(row.reported_at - DOUBLE_WITHIN, row.reported_at + DOUBLE_WITHIN),
-            spatial.ST_DWithin(Incident.geometry, here, DOUBLE_WITHIN_M / 50_000),
-            metres <= DOUBLE_WITHIN_M,
-        )
-        .order_by(metres)
-        .limit(5)
-    )
-    return [dict(one._mapping) for one in found]  # noqa: SLF001

@@ -16,7 +16,6 @@ from typing import Any
 
 import orjson
 from geoalchemy2 import WKTElement
-from geoalchemy2 import functions as spatial
 from sqlalchemy import Connection, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -27,15 +26,16 @@ from gis.layers.incident import Incident, IncidentCategory, IncidentSource, Inci
 from gis.layers.record import Event, KeptAnswer
 from gis.service.addresses import sure_place
 from gis.service.compiled import Compiled
+from gis.service.doubles import OPEN_STATES, perhaps_doubles
 from gis.service.locating import Answer, locate, read_question
 from gis.settings import CHINA_STANDARD_TIME, Settings
 from gis.terms import IncidentState, OwnerStatus
 
+__all__ = ["OPEN_STATES", "Report", "Reported", "event", "hash_of_code", "ownership", "report"]
+
 LONGEST_TEXT = 4000
 MACHINE = "wangge"
 """The actor of what the program decides by itself."""
-DOUBLE_WITHIN_M = 50.0
-DOUBLE_WITHIN = dt.timedelta(hours=24)
 _SURE = {OwnerStatus.INSIDE, OwnerStatus.EDGE}
 _CODE_LENGTH = 10
 
@@ -264,52 +264,6 @@ def ownership(answer: Answer | None, owner: str | None) -> dict[str, Any]:
             f"POINT({answer.question.lon:.8f} {answer.question.lat:.8f})", srid=STORAGE_SRID
         ),
     }
-
-
-def perhaps_doubles(
-    connection: Connection, answer: Answer, category: str, at: dt.datetime, *, but: str | None = None
-) -> list[str]:
-    """List open incidents that may be the same matter: same category, near, recent.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    answer
-        Where.
-    category
-        What.
-    at
-        When.
-    but
-        The number of the incident itself.
-
-    Returns
-    -------
-    list of str
-        Numbers, the nearest first, five at most.
-    """
-    lon, lat = answer.question.lon, answer.question.lat
-    point = spatial.ST_SetSRID(spatial.ST_MakePoint(lon, lat), STORAGE_SRID)
-    metres = spatial.ST_Distance(func.geography(Incident.geometry), func.geography(point))
-    rows = connection.execute(
-        select(Incident.incident_number)
-        .where(
-            spatial.ST_DWithin(Incident.geometry, point, DOUBLE_WITHIN_M / 50_000),
-            metres <= DOUBLE_WITHIN_M,
-            Incident.category == category,
-            Incident.state.in_(OPEN_STATES),
-            Incident.reported_at.between(at - DOUBLE_WITHIN, at + DOUBLE_WITHIN),
-            Incident.incident_number != (but or ""),
-        )
-        .order_by(metres)
-        .limit(5)
-    )
-    return list(rows.scalars())
-
-
-OPEN_STATES = (IncidentState.REPORTED, IncidentState.ASSIGNED, IncidentState.ACCEPTED)
-"""Of an incident that somebody still has to do something about."""
 
 
 def hash_of_code(code: str) -> str:

@@ -17,6 +17,7 @@ from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import PerhapsActor, Service, TheActor, TheService
 from gis.service.dispatching import Step
 from gis.service.reporting import OPEN_STATES, Report
+from gis.service.visits import record_visit
 from gis.settings import CHINA_STANDARD_TIME
 from gis.terms import Role
 
@@ -87,6 +88,17 @@ class MergeBody(StepBody):
     """Into the incident that it doubles."""
 
     into: str
+
+
+class VisitBody(BaseModel):
+    """A grid worker's visit."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    grid_code: str
+    visited_at: dt.datetime | None = Field(None, description="When; now if not given")
+    kind: str = Field("patrol", min_length=1, max_length=40, description="patrol, household, follow-up")
+    households: int = Field(1, ge=0, le=10_000, description="Households seen")
 
 
 class RateBody(BaseModel):
@@ -318,6 +330,15 @@ def rate(request: Request, service: TheService, number: str, body: RateBody) -> 
     with service.database.connection() as connection:
         dispatching.rate(connection, number, body.follow_up, body.stars)
     return JsonResponse({"incident_number": number, "rating": body.stars})
+
+
+@router.post("/visits", status_code=201, summary="Record a grid worker's visit, for the statistics")
+def visit(service: TheService, actor: TheActor, body: VisitBody) -> JsonResponse:
+    """Record a visit."""
+    when = _aware(body.visited_at) if body.visited_at else dt.datetime.now(dt.UTC)
+    with service.database.connection() as connection:
+        record_visit(connection, actor, body.grid_code, when=when, kind=body.kind, households=body.households)
+    return JsonResponse({"grid_code": body.grid_code, "visited_at": when}, status_code=201)
 
 
 @router.get("/addresses", tags=["locate"], summary="Places that an address may mean")

@@ -93,7 +93,7 @@ async function look() {
   try {
     const found = await api("/api/v1/follow", { json: { incident_number, follow_up } });
     const stars = [1, 2, 3, 4, 5].map((count) => el("button", { type: "button", "data-stars": String(count), "aria-label": String(count), onclick: () => rate(incident_number, follow_up, count) }, `${count} ★`));
-    const when = (value) => new Date(value).toLocaleString(language === "zh" ? "zh-CN" : "en-GB", { dateStyle: "short", timeStyle: "short" });
+    const when = (value) => new Date(value).toLocaleString(language === "zh" ? "zh-CN" : "en-GB", { timeZone: "Asia/Shanghai", dateStyle: "short", timeStyle: "short" });
     fill("followed",
       el("p", { id: "state" }, t("pages.report.state", { state: term("incident_state", found.state) })),
       el("ul", {}, found.steps.map((step) => el("li", {}, `${when(step.at)} · ${t(`dispatch.act.${step.act}`)}`))),

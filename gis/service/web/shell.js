@@ -167,7 +167,7 @@ function takeTokenFromAddress() {
 
 /** A map with nothing under it but our own layers. Needs Leaflet's script (window.L) on the page. */
 export function groundMap(id, options = {}) {
-  const map = L.map(id, { zoomControl: false, attributionControl: false, preferCanvas: true, minZoom: 3, maxZoom: 21, ...options });
+  const map = L.map(id, { zoomControl: false, attributionControl: false, preferCanvas: true, zoomSnap: 0.25, minZoom: 3, maxZoom: 21, ...options });
   L.control.zoom({ zoomInTitle: t("pages.shell.zoom_in"), zoomOutTitle: t("pages.shell.zoom_out") }).addTo(map);
   map.setView([40.81, 111.62], 15);
   return map;

@@ -98,3 +98,23 @@ def test_nonsense_is_refused(busy: Town) -> None:
     assert ask(busy, since="2026-05-01").status_code == 422
     assert ask(busy, division="150104000000").status_code == 403
     assert busy.client.get("/api/v1/statistics").status_code == 401
+
+
+def test_a_visit_is_recorded_and_counted(town: Town) -> None:
+    def send(role: str, **body: object) -> int:
+        visited = {
+            "grid_code": ONE,
+            "visited_at": "2026-03-04T10:00:00",
+            "kind": "household",
+            "households": 2,
+        }
+        return town.client.post("/api/v1/visits", json=visited | body, headers=town.as_(role)).status_code
+
+    assert send("dispatcher") == 201
+    assert send("dispatcher", visited_at="2026-03-05T10:00:00+08:00") == 201
+    assert send("planner") == 403
+    assert send("dispatcher", grid_code=COMMUNITY + "077") == 404
+    assert send("dispatcher", grid_code="1.5E14") == 422
+    assert send("dispatcher", households=-1) == 422
+    row = ask(town).json()["rows"][0]
+    assert (row["grid_code"], row["visits"], row["households_visited"], row["reported"]) == (ONE, 2, 4, 0)

@@ -1,7 +1,10 @@
 // One incident: what is known, what can be done with it now, and all that was done.
 import { api, el, fill, language, t, tell, tellError, term, token } from "../shell.js";
 
-export const time = (value) => value && new Date(value).toLocaleString(language === "zh" ? "zh-CN" : "en-GB", { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit" });
+export const time = (value) => value && new Date(value).toLocaleString(language === "zh" ? "zh-CN" : "en-GB", { timeZone: "Asia/Shanghai", month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit" });
+
+const BY = { wangge: "by_machine", resident: "by_resident" };
+const who = (actor) => (BY[actor] ? t(`dispatch.incident.${BY[actor]}`) : actor);
 
 const ACTS = {
   reported: ["assign", "move"],
@@ -125,7 +128,7 @@ function history(incident, desk) {
     const moved = one.to_grid && one.to_grid !== one.from_grid ? ` → ${desk.gridName(one.to_grid)}` : "";
     const edition = one.edition ? ` · ${t("dispatch.incident.edition", { number: one.edition })}` : "";
     return el("li", {}, el("strong", {}, t(`dispatch.act.${one.act}`), moved), el("br"),
-      el("small", {}, `${time(one.at)} · ${one.actor}${edition}`), one.reason ? el("div", {}, one.reason) : null);
+      el("small", {}, `${time(one.at)} · ${who(one.actor)}${edition}`), one.reason ? el("div", {}, one.reason) : null);
   })));
 }
 

@@ -51,10 +51,10 @@ function chart(target, title, sums) {
   const series = (key, color, decal) => ({ name: t(`dispatch.statistics.${key}`), type: "bar", itemStyle: { color, decal }, data: [...sums.values()].map((sum) => sum[key]) });
   drawn.setOption({
     animation: false,
-    title: { text: title, textStyle: { color: ink, fontSize: 14 } },
+    title: { text: title, left: 0, textStyle: { color: ink, fontSize: 14 } },
     textStyle: { color: ink },
-    legend: { top: 24, textStyle: { color: ink } },
-    grid: { top: 60, bottom: 10, left: 10, right: 10, containLabel: true },
+    legend: { top: 0, right: 0, textStyle: { color: ink } },
+    grid: { top: 44, bottom: 10, left: 10, right: 10, containLabel: true },
     // Rich text is drawn on the canvas: no HTML is made of any name.
     tooltip: { trigger: "axis", renderMode: "richText" },
     xAxis: { type: "category", data: [...sums.keys()], axisLabel: { color: ink, rotate: sums.size > 6 ? 35 : 0 } },
