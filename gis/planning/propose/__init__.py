@@ -1,21 +1,28 @@
 """Proposals: a better division of units into grids.
 
-:func:`problem_from_units` reads the question from frames, :func:`propose` answers it with a few plans.
+:func:`problem_from_units` reads the question from frames, :func:`propose` answers it with a few plans, and
+:func:`propose_district` does so for many communities at a time.
 """
 
 from __future__ import annotations
 
-from gis.planning.propose.plans import Plan, Progress, ProposalSet
+from gis.planning.propose.district import DistrictProgress, propose_district, warm_up
+from gis.planning.propose.plans import Plan, Progress, ProposalSet, grid_name
 from gis.planning.propose.problem import Problem, problem_from_arrays, problem_from_units
-from gis.planning.propose.proposing import Goal, propose
+from gis.planning.propose.proposing import VARIANTS, Goal, propose
 
 __all__ = [
+    "VARIANTS",
+    "DistrictProgress",
     "Goal",
     "Plan",
     "Problem",
     "Progress",
     "ProposalSet",
+    "grid_name",
     "problem_from_arrays",
     "problem_from_units",
     "propose",
+    "propose_district",
+    "warm_up",
 ]

@@ -78,14 +78,14 @@ class Prices(NamedTuple):
     """What the search minimises, in metres of border.
 
     The price of a plan is the cost of its inner borders and, over the grids,
-    ``out_of_range`` · (households missing or too many) + ``shape`` · (1 − Polsby–Popper)
+    ``out_of_range`` · (households missing or too many, and ``base`` more) + ``shape`` · (1 − Polsby–Popper)
     + ``spread`` · |households − ``target``|, and ``moved`` · households away from home.
 
     Attributes
     ----------
     fewest, most
         Limits of households in a grid.
-    out_of_range, shape, moved, spread, target
+    out_of_range, shape, moved, spread, target, base
         As in the formula.
     """
 
@@ -96,6 +96,7 @@ class Prices(NamedTuple):
     moved: float
     spread: float
     target: float
+    base: float = 0.0
 
 
 def rows(n: int, i: NDArray[np.integer], j: NDArray[np.integer], *values: Floats) -> tuple[NDArray, ...]:

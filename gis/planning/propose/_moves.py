@@ -113,9 +113,9 @@ def _grid_price(prices: Prices, households: Any, area: Any, perimeter: Any) -> A
         return 0.0
     out = 0.0
     if households < prices.fewest:
-        out = prices.fewest - households
+        out = prices.fewest - households + prices.base
     elif households > prices.most:
-        out = households - prices.most
+        out = households - prices.most + prices.base
     shape = 1.0 - 4.0 * np.pi * area / (perimeter * perimeter)
     return prices.out_of_range * out + prices.shape * shape + prices.spread * abs(households - prices.target)
 

@@ -7,8 +7,8 @@ it. :mod:`gis.planning.propose._pricing` finds all of those, or bounds what it d
     bound = Σ prices + Σ over the ⌊T/min⌋ lowest roots of min(0, bound of the root)
 
 holds at every moment (Lagrange; Farley's is the same with one root for all). When nothing prices out the
-bound is the relaxation's value. Then every grid whose reduced cost is below what is left of the gap is listed, and
-the choice among those alone is solved by HiGHS: if the list was complete the answer is the best there is.
+bound is the relaxation's value. Then every grid whose reduced cost is below what is left of the gap is listed,
+and the choice among those alone is solved by HiGHS: if the list was complete the answer is the best there is.
 
 What is proved is about the *cost* (inner borders by class, households moved), for the component's atoms, over
 grids within the limits that hang together; it is proved in floating point with a tolerance of 1e-6.
@@ -16,7 +16,6 @@ grids within the limits that hang together; it is proved in floating point with 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -115,7 +114,7 @@ def certify(
     *,
     moved: float = 0.0,
     target: float = 0.01,
-    deadline: float = np.inf,
+    branches: int = 10_000_000,
     workers: int = 2,
     cancelled: Callable[[], bool] = lambda: False,
     note: Callable[[str], None] | None = None,
@@ -134,12 +133,12 @@ def certify(
         Metres for each household that leaves its present grid.
     target
         Stop when the gap is no larger.
-    deadline
-        ``time.monotonic()`` at which to stop; the bound found so far holds.
+    branches
+        Work to spend on pricing: branches looked at. The bound found by then holds.
     workers
         Threads.
     cancelled
-        Asked between roots.
+        Asked between roots; the clock is its business.
     note
         Told in words how it goes.
 
@@ -178,10 +177,7 @@ def certify(
     duals = np.zeros(len(land.households))
     centre: Floats | None = None
 
-    def stop() -> bool:
-        return cancelled() or time.monotonic() > deadline
-
-    while not stop():
+    while not cancelled() and graph.spent < branches:
         rounds += 1
         costs, matrix = pool.matrix()
         solved = linprog(costs, A_eq=matrix, b_eq=np.ones(matrix.shape[0]), method="highs")
@@ -191,7 +187,7 @@ def certify(
         value = float(solved.fun)
         # Prices between the best known and the newest swing less, and price as well (Wentges 1997).
         asked = duals if centre is None else 0.5 * centre + 0.5 * duals
-        found, bounds, complete = graph.price(asked, -_TOLERANCE, limit, _ROOM, stop)
+        found, bounds, complete = graph.price(asked, -_TOLERANCE, limit, _ROOM, cancelled)
         here = float(asked.sum()) + _lagrange(bounds, graph.most_grids)
         if here > lower:
             lower, centre = here, asked
@@ -214,10 +210,10 @@ def certify(
             limit *= 4
     # Choose among what was seen; then among everything that could still be better.
     best = _choose(pool, best, None)
-    if (best[0] - lower) > target * best[0] and not stop():
+    if (best[0] - lower) > target * best[0] and graph.spent < branches and not cancelled():
         asked = duals if centre is None else centre
         gap = best[0] - lower
-        found, bounds, complete = graph.price(asked, gap + _TOLERANCE, 40 * limit, _LISTED, stop)
+        found, bounds, complete = graph.price(asked, gap + _TOLERANCE, 40 * limit, _LISTED, cancelled)
         for one in found:
             pool.add(one)
         if note is not None:
@@ -291,7 +287,7 @@ class _Graph:
         self.fewest, self.most = float(fewest), float(most)
         self.workers = workers
         self.most_grids = int(land.households.sum()) // max(fewest, 1)
-        self.effort: Floats = np.zeros(n)
+        self.spent = 0
 
     def price(
         self, duals: Floats, threshold: float, limit: int, room: int, stop: Callable[[], bool]
@@ -304,25 +300,26 @@ class _Graph:
         if self.moved > 0 and self.homes:
             tasks = [(root, home) for root in range(n) for home in range(self.homes)]
 
-        def work(task: tuple[int, int]) -> tuple[Labels, Floats, float, bool]:
+        def work(task: tuple[int, int]) -> tuple[Labels, Floats, float, bool, int]:
             root, home = task
             found = np.zeros((room, n), dtype=np.int32)
             costs = np.zeros(room)
             if stop():
-                return found[:0], costs[:0], -np.inf, False
+                return found[:0], costs[:0], -np.inf, False, 0
             prices = given + away * (self.home != home) if home >= 0 else given
             count, bound, branches, complete = price_root(
                 self.pointer, self.neighbour, self.back, self.half, prices, self.households,
                 self.fewest, self.most, root, threshold, limit, 10, found, costs,
             )  # fmt: skip
-            self.effort[root] = branches
-            return found[:count], costs[:count], bound, complete
+            return found[:count], costs[:count], bound, complete, branches
 
         bounds = np.full(n, np.inf)
         grids: list[Ints] = []
         finished = True
         with ThreadPoolExecutor(self.workers) as pool:
-            for task, (found, _, bound, complete) in zip(tasks, pool.map(work, tasks), strict=True):
+            for task, result in zip(tasks, pool.map(work, tasks), strict=True):
+                found, _, bound, complete, branches = result
+                self.spent += branches
                 bounds[task[0]] = min(bounds[task[0]], bound)
                 finished &= complete
                 grids += [np.sort(self.order[np.flatnonzero(row)]) for row in found]

@@ -59,11 +59,15 @@ VARIANTS: dict[str, tuple[tuple[str, Weights], ...]] = {
 CERTIFIED_ATOMS = 160
 """Up to so many atoms a component's cost is bounded."""
 
+BRANCHES_PER_SECOND = 200_000
+"""The pricing that a second of the budget stands for."""
+
 DIFFERENT = 0.02
 """Two plans are different where at least this share of households is grouped otherwise."""
 
 _SHARE_CHAINS = 0.5  # of the budget; the rest is for choosing among what they found
 _FLIPS_PER_ATOM = 700
+_FORBIDDEN = 1e7  # metres for each household out of range, where plans are compared
 _FEWEST_CHAINS, _MOST_CHAINS = 6, 24
 _WARM = (0.6, 3.0, 15.0)  # first temperatures where the present plan is to be kept, in mean borders
 _WATCHED = 0.4  # share of a chain after which its grids go into the pool
@@ -104,7 +108,9 @@ class _Run:
         """Price a component's plans; the mean size is that of as many grids as fill 0.9 of the limit."""
         component = self.components[number]
         grids = self.grids[number] or max(1, round(component.households / (0.9 * self.most)))
-        return prices_of(component.land, weights, self.fewest, self.most, grids)
+        prices = prices_of(component.land, weights, self.fewest, self.most, grids)
+        # A chain may pass through grids out of range; between plans, one that keeps the rule always wins.
+        return prices._replace(out_of_range=_FORBIDDEN)
 
     def priced(self, number: int, label: Labels, weights: Weights) -> float:
         """Price a component's plan; another number of grids than was asked for is out of the question."""
@@ -113,7 +119,7 @@ class _Run:
         price = price_of(land, totals, self.prices(number, weights))
         wanted = self.grids[number]
         if wanted is not None:
-            price += 1e9 * abs(int((totals.atoms > 0).sum()) - wanted)
+            price += _FORBIDDEN * 1e3 * abs(int((totals.atoms > 0).sum()) - wanted)
         return price
 
     def take(self, number: int, label: Labels) -> bool:
@@ -138,7 +144,7 @@ class _Run:
         )
         cost = sum(self.cost(number, label) for number, label in enumerate(chosen))
         found.metrics["cost_m"] = cost
-        if self.bound and len(self.bound) == len(self.components):
+        if len(self.bound) == len(self.components) and sum(self.bound) > 0:
             bound = float(sum(self.bound))
             found.metrics["bound_m"] = bound
             found.metrics["gap"] = max(0.0, 1 - bound / cost) if cost > 0 else 0.0
@@ -237,7 +243,7 @@ def propose(
         threads = workers or max(1, min(4, os.cpu_count() or 1))
         complete = _search(run, pools, threads) and _combine(run, pools)
         if k is None and all(len(one.land.households) <= CERTIFIED_ATOMS for one in run.components):
-            complete &= _certify(run, threads, began + (clock_seconds or seconds))
+            complete &= _certify(run, threads)
     plans = _different(run)
     spent = round(time.monotonic() - began, 3)
     return ProposalSet(plans, contracted.reasons, goal, seed, complete, spent)
@@ -308,7 +314,7 @@ def _combine(run: _Run, pools: list[Pool]) -> bool:
     return True
 
 
-def _certify(run: _Run, threads: int, deadline: float) -> bool:
+def _certify(run: _Run, threads: int) -> bool:
     """Bound the cost of every component; what is proved best becomes a variant."""
     for number, component in enumerate(run.components):
         plans = [run.best[number], *(one for parts in run.variants.values() for one in parts[number])]
@@ -318,7 +324,7 @@ def _certify(run: _Run, threads: int, deadline: float) -> bool:
             run.fewest,
             run.most,
             moved=run.prices(number, run.own).moved,
-            deadline=deadline - 1.0,
+            branches=int(run.seconds * BRANCHES_PER_SECOND / len(run.components)),
             workers=threads,
             cancelled=run.stop,
         )

@@ -145,6 +145,7 @@ def prices_of(land: Land, weights: Weights, fewest: int, most: int, grids: int) 
         moved=moved,
         spread=weights.spread * unit / width,
         target=float(land.households.sum()) / max(grids, 1),
+        base=2.0 * atom if moved else 0.0,
     )
 
 
@@ -168,6 +169,7 @@ def price_of(land: Land, totals: Totals, prices: Prices) -> float:
     used = totals.atoms > 0
     households = totals.households[used]
     out = np.maximum(prices.fewest - households, 0) + np.maximum(households - prices.most, 0)
+    out += prices.base * (out > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         round_ = np.nan_to_num(4 * np.pi * totals.area_m2[used] / totals.perimeter_m[used] ** 2)
     away = (land.home >= 0) & (land.home != totals.label)
