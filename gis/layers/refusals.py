@@ -109,6 +109,9 @@ def explain(cause: object) -> WanggeError:
     """
     log.debug("the database refused: %s", type(cause).__name__)
     state = getattr(cause, "sqlstate", None)
+    if state is None and isinstance(cause, psycopg.DataError):
+        # Refused on this side: text with a NUL, or a value that no type of the database takes.
+        return InputError("a value holds what cannot be stored", mend="take control characters out of it")
     if state is None:
         return _away(None)
     diagnostics = getattr(cause, "diag", None)

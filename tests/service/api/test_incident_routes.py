@@ -215,6 +215,12 @@ def test_a_report_that_cannot_be_taken_names_the_field(
     assert where in response.json()["error"]["where"]
 
 
+def test_text_that_cannot_be_stored_is_refused_as_such(shared_town: Town) -> None:
+    response = report(shared_town, text="nul\x00 inside", **INSIDE_ONE)
+    assert response.status_code == 422
+    assert "control characters" in response.json()["error"]["mend"]
+
+
 def test_a_batch_takes_what_is_good_and_names_what_is_not(town: Town) -> None:
     rows = [
         {"category": "noise", "text": "一", "source": "hotline", **INSIDE_ONE},
