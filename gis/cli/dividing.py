@@ -1,14 +1,19 @@
-"""`check`: say whether it is a good division."""
+"""`check` and `propose`: say whether it is a good division, and find a better one."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from gis.cli.accounts import print_account
@@ -31,6 +36,7 @@ def add_commands(app: typer.Typer) -> None:
         The command line.
     """
     app.command("check")(check)
+    app.command("propose")(propose)
 
 
 def check(
@@ -107,6 +113,102 @@ def check(
             _out.print(f"The report is in {html}.")
     if not done.report.passed:
         raise typer.Exit(1)
+
+
+def propose(
+    units: Annotated[Path, typer.Option(help="A file of units: polygons that tile the land.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where the best plan's grids go.")],
+    households: Annotated[str, typer.Option(help="The units' column of households.")] = "households",
+    unit_id: Annotated[str | None, typer.Option("--id", help="The units' code column; row numbers.")] = None,
+    current: Annotated[str | None, typer.Option(help="The units' column of their present grid.")] = None,
+    compounds: Annotated[Path | None, typer.Option(help="A file of compounds, to be kept whole.")] = None,
+    barriers: Annotated[Path | None, typer.Option(help="A file of streets, rivers and walls.")] = None,
+    crs: Annotated[str | None, typer.Option(help="Datum of files that do not say.")] = None,
+    least: Annotated[int, typer.Option("--min", min=0, help="Fewest households of a grid.")] = 300,
+    most: Annotated[int, typer.Option("--max", min=1, help="Most households of a grid.")] = 500,
+    k: Annotated[int | None, typer.Option("--k", min=1, help="How many grids; free unless given.")] = None,
+    goal: Annotated[
+        Literal["minimal-change", "compact", "balanced"], typer.Option(help="What the best plan is best at.")
+    ] = "minimal-change",
+    seconds: Annotated[float, typer.Option(min=1, help="The budget, on two free cores.")] = 60,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same plans.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
+) -> None:
+    """Propose three to five divisions of units into grids; Ctrl-C stops early with the best so far.
+
+    Exit status 1 where no plan keeps every rule; the nearest one is written, and the reasons are told.
+
+    Example: `wangge propose --units units.gpkg --households HH --goal compact --seconds 30 -o plan.geojson`
+    """
+    from gis.service.proposing_files import propose_file
+
+    with (
+        Progress(console=Console(stderr=True), transient=True, disable=as_json) as bar,
+        stopped_early() as cancelled,
+    ):
+        task = bar.add_task("propose", total=1.0)
+        done = propose_file(
+            units,
+            out,
+            households=households,
+            unit_id=unit_id,
+            current=current,
+            compounds=compounds,
+            barriers=barriers,
+            crs=crs,
+            households_min=least,
+            households_max=most,
+            k=k,
+            goal=goal,
+            seconds=seconds,
+            seed=seed,
+            progress=lambda now: bar.update(task, completed=now.done, description=now.stage),
+            cancelled=cancelled,
+        )
+    plans = done.proposals.plans
+    if as_json:
+        typer.echo(json.dumps(done.as_dict(), ensure_ascii=False, default=float))
+    else:
+        for reason in done.proposals.reasons:
+            _out.print(reason.words("en"), markup=False)
+        shown = [key for key in plans[0].metrics if any(plan.metrics.get(key) is not None for plan in plans)]
+        table = Table("", *[plan.variant for plan in plans], box=None, header_style="bold")
+        for key in shown:
+            table.add_row(key, *[_figure(plan.metrics.get(key)) for plan in plans])
+        _out.print(table)
+        for found in plans[0].violations:
+            _out.print(f"  {found.words('en')}", markup=False)
+        _out.print(
+            f"The best plan's grids are in {done.grids}, each unit's grid in every plan in {done.units}."
+        )
+    if not plans[0].feasible:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def stopped_early() -> Iterator[Callable[[], bool]]:
+    """Turn Ctrl-C into a wish to stop, so that the best so far is not lost.
+
+    Yields
+    ------
+    callable
+        Whether Ctrl-C was pressed.
+    """
+    pressed = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed.is_set
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: pressed.set())
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:.4g}"
 
 
 def _pair(text: str | None) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""`map`: pictures of a place."""
+"""`map`, `publish-site` and `handbook`: pictures and pages of a place."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ def add_commands(app: typer.Typer) -> None:
     pictures = typer.Typer(help="Pictures of a place.", no_args_is_help=True)
     pictures.command("service")(service)
     app.add_typer(pictures, name="map")
+    app.command("publish-site")(publish)
+    app.command("handbook")(handbook)
 
 
 def service(
@@ -58,3 +60,49 @@ def service(
         )
     write(picture, out)
     _out.print(f"The map is in {out} ({out.stat().st_size / 1024:,.0f} KB); open it in any browser.")
+
+
+Community = Annotated[str, typer.Option(help="Code of the community.")]
+BaseUrl = Annotated[str | None, typer.Option(help="Where the site will stand: for QR codes and the feed.")]
+
+
+def publish(
+    community: Community,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder; an earlier site in it is replaced.")],
+    base_url: BaseUrl = None,
+    with_handbook: Annotated[
+        bool, typer.Option("--handbook/--no-handbook", help="Make the handbook too.")
+    ] = True,
+) -> None:
+    """Publish a community as a static site: map, lists, a page for each grid, data, feed and QR codes.
+
+    Example: `wangge publish-site --community 150103099901 --base-url https://example.cn/grids/ -o site/`
+    """
+    from gis.layers.database import open_database
+    from gis.service.site import publish_site
+
+    with open_database(settings()) as database, _out.status("publishing"):
+        site = publish_site(
+            database, community, out, settings=settings(), base_url=base_url, with_handbook=with_handbook
+        )
+    for words in site.missing:
+        _out.print(f"  {words}", markup=False)
+    _out.print(f"{len(site.files)} files are in {site.folder}; digest {site.digest[:12]}")
+
+
+def handbook(
+    community: Community,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The PDF to write.")],
+    language: Annotated[Literal["zh", "en"], typer.Option(help="Of the handbook.")] = "zh",
+    base_url: BaseUrl = None,
+) -> None:
+    """Make the residents' service handbook (服务手册) as a PDF, A4.
+
+    Example: `wangge handbook --community 150103099901 -o handbook.pdf`
+    """
+    from gis.layers.database import open_database
+    from gis.service.handbook import make_handbook
+
+    with open_database(settings()) as database, _out.status("setting the handbook"):
+        make_handbook(database, community, out, settings=settings(), language=language, base_url=base_url)
+    _out.print(f"The handbook is in {out} ({out.stat().st_size / 1024:,.0f} KB).")
