@@ -256,11 +256,11 @@ def main() -> None:
             made_s = time.perf_counter() - started
             rows.append(measure(browser, name, made_s, html, Path(folder), options.opens))
             print(rows[-1], flush=True)
+            # After each page: ten thousand plain markers may take longer than anybody waits.
+            if not options.only:
+                write_between(table(rows, options.points, len(grids), options.opens))
         browser.close()
-    text = table(rows, options.points, len(grids), options.opens)
-    print(text)
-    if not options.only:
-        write_between(text)
+    print(table(rows, options.points, len(grids), options.opens))
 
 
 if __name__ == "__main__":
