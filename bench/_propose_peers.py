@@ -1,4 +1,4 @@
-"""The other tools on the same units, each in a process of its own: ``python bench/_propose_peers.py TOOL OUT``."""
+"""The other tools on the same units, each in a process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measure the proposals on Aberdeen's units beside other tools: ``make bench-propose``.
+"""Measure the proposals on Aberdeen's units beside other tools: ``python -m bench.propose``.
 
 Writes a table and maps into docs/benchmarks.md. What is said about a plan is proved from the polygons alone:
 dissolved with shapely, parts counted, lengths and areas in EPSG:32630.
@@ -74,7 +74,7 @@ def run_peer(tool: str, case: dict[str, Any], seconds: float) -> tuple[np.ndarra
         began = time.perf_counter()
         try:
             subprocess.run(
-                [sys.executable, str(Path(__file__).with_name("_propose_peers.py")), tool, given, out],
+                [sys.executable, "-P", str(Path(__file__).with_name("_propose_peers.py")), tool, given, out],
                 timeout=seconds,
                 check=True,
                 capture_output=True,
@@ -122,8 +122,9 @@ def row(name: str, proof: dict[str, float] | None, seconds: float, note: str = "
     """Write one line of the table."""
     if proof is None:
         return f"| {name} | no plan | | | | | | | {seconds:.0f} | {note} |"
+    sizes = f"{proof['smallest']:.0f}–{proof['largest']:.0f}"
     return (
-        f"| {name} | {proof['grids']:.0f} | {proof['in_range']:.0f} | {proof['smallest']:.0f}–{proof['largest']:.0f} "
+        f"| {name} | {proof['grids']:.0f} | {proof['in_range']:.0f} | {sizes} "
         f"| {proof['parts']:.0f} | {proof['compact']:.3f} | {proof['border']:.1f} | {proof['half']:.1f} "
         f"| {seconds:.0f} | {note} |"
     )
@@ -209,7 +210,7 @@ def repair(problem: Problem, label: np.ndarray, seconds: float, clock: float) ->
     return lines
 
 
-def main() -> None:
+def main() -> None:  # noqa: PLR0915 - one run from top to bottom
     """Run everything and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="budget of the proposal for the city")
@@ -234,8 +235,10 @@ def main() -> None:
     print(f"compiled or read from the cache in {time.perf_counter() - began:.1f} s")
 
     lines = [
-        "| Plan | Grids | In range | Households | In parts | Mean Polsby–Popper | Border (km) "
-        "| Half the perimeters (km) | Seconds | |",
+        (
+            "| Plan | Grids | In range | Households | In parts | Mean Polsby–Popper | Border (km) "
+            "| Half the perimeters (km) | Seconds | |"
+        ),
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|---|",
     ]
     zones = official(flat, points)

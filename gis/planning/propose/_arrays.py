@@ -6,7 +6,7 @@ a compound that may not be cut. A *part* is a polygon of an atom; most atoms hav
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +99,7 @@ class Prices(NamedTuple):
     base: float = 0.0
 
 
-def rows(n: int, i: NDArray[np.integer], j: NDArray[np.integer], *values: Floats) -> tuple[NDArray, ...]:
+def rows(n: int, i: NDArray[np.integer], j: NDArray[np.integer], *values: Floats) -> tuple[NDArray[Any], ...]:
     """Turn an undirected edge list into compressed rows.
 
     Parameters
@@ -148,8 +148,8 @@ def tally(land: Land, label: Labels, grids: int) -> Totals:
     return Totals(
         label=label,
         households=np.bincount(label, land.households, grids).astype(np.int64),
-        area_m2=np.bincount(label, land.area_m2, grids),
-        perimeter_m=np.bincount(label, land.perimeter_m, grids) - inside,
+        area_m2=np.bincount(label, land.area_m2, grids).astype(np.float64),
+        perimeter_m=(np.bincount(label, land.perimeter_m, grids) - inside).astype(np.float64),
         atoms=np.bincount(label, minlength=grids).astype(np.int64),
         parts=np.bincount(label, counts, grids).astype(np.int64),
         manifold=np.bincount(label, counts > 1, grids).astype(np.int64),

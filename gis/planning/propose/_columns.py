@@ -1,3 +1,4 @@
+# ruff: noqa: C901, PLR0912, PLR0915 - compiled code: a call per idea would hide the loop
 """The compiled look around known grids: one atom more, one less, or one for another."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: C901, PLR0912, PLR0915 - compiled code: a call per idea would hide the loop
 """The compiled moves of the search: flip one atom, or merge grids and split them anew.
 
 Both keep every grid in one part exactly. A flip asks the graph around the atom; where atoms of several parts

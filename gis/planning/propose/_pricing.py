@@ -1,3 +1,4 @@
+# ruff: noqa: C901, PLR0912, PLR0915, PLR1730 - compiled code: a call per idea would hide the loop
 """The compiled pricing: the cheapest grids at given prices of the atoms, exactly.
 
 A grid is a connected set of atoms with households in range. Its reduced cost is half the borders that it
@@ -280,7 +281,7 @@ def price_root(
         best_theta = theta
         tries = 14 if branches == 0 else 3
         trial = theta
-        for t in range(tries):
+        for _ in range(tries):
             for u in range(n):
                 value[u] = prices[u] + trial * households[u]
             _max_flow(pointer, neighbour, back, half, value, status, flow, residual, level, at, queue, path)

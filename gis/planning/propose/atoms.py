@@ -146,7 +146,7 @@ def _siblings(piece_atom: Ints) -> Ints:
 
 
 def _join_compounds(problem: Problem, free: Bools, most: int, reasons: list[Violation]) -> tuple[Ints, Bools]:
-    """Number the atoms; tell which units lie in a compound that is too large to stay whole."""
+    """Join compounds to atoms; tell which units lie in one that is too large to stay whole."""
     compound = problem.compounds
     inside = free & (compound >= 0)
     count = len(problem.compound_codes)

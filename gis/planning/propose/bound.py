@@ -7,8 +7,8 @@ it. :mod:`gis.planning.propose._pricing` finds all of those, or bounds what it d
     bound = Σ prices + Σ over the ⌊T/min⌋ lowest roots of min(0, bound of the root)
 
 holds at every moment (Lagrange; Farley's is the same with one root for all). When nothing prices out the
-bound is the relaxation's value. Then every grid whose reduced cost is below what is left of the gap is listed,
-and the choice among those alone is solved by HiGHS: if the list was complete the answer is the best there is.
+bound is the relaxation's value. Then every grid whose reduced cost is within the gap is listed, and the
+choice among those alone is solved by HiGHS: if the list was complete the answer is the best there is.
 
 What is proved is about the *cost* (inner borders by class, households moved), for the component's atoms, over
 grids within the limits that hang together; it is proved in floating point with a tolerance of 1e-6.
@@ -106,7 +106,7 @@ class _Pool:
         )
 
 
-def certify(
+def certify(  # noqa: C901, PLR0912, PLR0915 - one loop, from the first relaxation to the proof
     land: Land,
     plans: Iterable[Labels],
     fewest: int,
@@ -164,9 +164,9 @@ def certify(
         grids = [np.flatnonzero(label == grid) for grid in np.unique(label)]
         sizes = [int(land.households[grid].sum()) for grid in grids]
         good = [fewest <= size <= most for size in sizes]
-        for grid, fits in zip(grids, good, strict=True):
+        for members, fits in zip(grids, good, strict=True):
             if fits:
-                pool.add(grid)
+                pool.add(members)
         if all(good):
             cost = sum(pool.cost(grid) for grid in grids)
             if best is None or cost < best[0]:

@@ -28,7 +28,7 @@ def combine(
     regions: int,
     grids: int | None = None,
     stop: Callable[[], bool],
-    better: Callable[[Labels], None] = lambda label: None,
+    better: Callable[[Labels], None],
 ) -> Labels:
     """Choose the best division that the pool, and what lies around it, has.
 

@@ -93,7 +93,7 @@ def _one(problem: Problem, seed: int, options: dict[str, Any]) -> ProposalSet | 
 
 
 def warm_up() -> None:
-    """Compile the search, or read it from the cache: tens of seconds once after an installation, then none."""
+    """Compile the search, or read it from the cache: half a minute once after an installation, then none."""
     x, y = np.meshgrid(np.arange(4), np.arange(3))
     place = (x + 4 * y).ravel()
     i = np.concatenate([place[x.ravel() < 3], place[y.ravel() < 2]])

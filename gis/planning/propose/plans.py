@@ -8,6 +8,7 @@ import numpy as np
 
 from gis.planning.measure import Ints
 from gis.planning.metrics import match_labels, measure
+from gis.planning.propose._arrays import Labels
 from gis.planning.propose.atoms import Contracted
 from gis.planning.propose.problem import Problem
 from gis.planning.propose.reasons import Reason
@@ -96,7 +97,7 @@ class Progress:
 def describe(
     problem: Problem,
     contracted: Contracted,
-    label_of: list[Ints],
+    label_of: list[Labels],
     variant: str,
     households_min: int,
     households_max: int,
@@ -168,13 +169,15 @@ def measured(problem: Problem, labels: Ints, variant: str, households_min: int, 
     for grid in np.flatnonzero(division.parts > 1):
         # What only a virtual join holds together is a fact of the land and not of the plan.
         severity = Severity.ERROR if division.unit_groups[grid] > 1 else Severity.WARNING
-        facts = {"count": int(division.parts[grid])}
-        found.append(Reason("grid_parts", severity, (grid_name(problem, int(grid)),), facts))
+        pieces = {"count": int(division.parts[grid])}
+        found.append(Reason("grid_parts", severity, (grid_name(problem, int(grid)),), pieces))
     if problem.compound_codes:
         for compound in division.compounds_cut:
             grids = np.unique(labels[problem.compounds == compound])
-            facts = {"grids": "、".join(grid_name(problem, int(grid)) for grid in grids)}
-            found.append(Reason("compound_cut", Severity.WARNING, (problem.compound_codes[compound],), facts))
+            cutters = {"grids": "、".join(grid_name(problem, int(grid)) for grid in grids)}
+            found.append(
+                Reason("compound_cut", Severity.WARNING, (problem.compound_codes[compound],), cutters)
+            )
     return Plan(variant, labels, measure(division), tuple(found))
 
 

@@ -252,7 +252,7 @@ def problem_from_arrays(
 
 
 def _codes(frame: gpd.GeoDataFrame, column: str | None) -> tuple[Ints, tuple[str, ...]]:
-    """Number the codes of a column in ascending order; −1 where there is none."""
+    """Give the codes of a column numbers in ascending order; −1 where there is none."""
     if column is None:
         return np.full(len(frame), -1, dtype=np.int64), ()
     require(frame, (column,), where="units")

@@ -300,7 +300,7 @@ def _combine(run: _Run, pools: list[Pool]) -> bool:
             label = combine(
                 pool,
                 run.prices(number, weights),
-                min(known, key=lambda label: run.priced(number, label, weights)),  # noqa: B023 - used now
+                min(known, key=lambda label: run.priced(number, label, weights)),
                 run.generator,
                 rounds=int(np.clip(effort / 10, 0, 10)) if place == 0 and weights.moved == 0 else 0,
                 nodes=int(np.clip(effort * 4, 10, 400)),
@@ -417,7 +417,7 @@ def _grids(run: _Run, component: Component, place: int) -> int:
 
 
 def _different(run: _Run) -> tuple[Plan, ...]:
-    """Keep the best plan and those that are really different from it and each other; broken ones never first."""
+    """Keep the best plan and those that are really different from it and from each other."""
     plans = [run.plan()]
     others = []
     for name, parts in run.variants.items():
@@ -428,7 +428,7 @@ def _different(run: _Run) -> tuple[Plan, ...]:
         others.append(run.plan("alternative" if name == "best" else name, newest))
         # What one chain came to, beside what was chosen out of all.
         first = [
-            min(parts[number], key=lambda label: run.priced(number, label, run.own))  # noqa: B023
+            min(parts[number], key=lambda label: run.priced(number, label, run.own))
             if parts.get(number)
             else run.best[number]
             for number in range(len(run.components))

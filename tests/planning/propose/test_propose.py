@@ -106,7 +106,10 @@ def test_a_compound_of_560_is_cut_and_that_is_said(blocks, check):
     [
         (
             560,
-            "560 households cannot be cut into grids of 300 to 500: 1 can hold at most 500, 2 need at least 600",
+            (
+                "560 households cannot be cut into grids of 300 to 500: "
+                "1 can hold at most 500, 2 need at least 600"
+            ),
         ),
         (120, "120 households are fewer than the 300 that one grid needs"),
     ],
@@ -226,7 +229,7 @@ def test_missing_and_negative_households_are_refused_in_words(blocks, households
 def test_units_that_overlap_are_refused(blocks):
     cells = blocks.cells(6, 5)
     cells[0] = shapely.box(*shapely.union_all(cells[:2]).bounds)
-    with pytest.raises(InputError, match="overlap|match"):
+    with pytest.raises(InputError, match=r"overlap|match"):
         problem_from_units(blocks.frame(cells, np.full(30, 40)))
 
 
