@@ -121,7 +121,7 @@ def describe(
     if len(owned):
         foot = kernels.nearest_on(rings, reach, owner[owned], xy[owned], scale[owned])
         margin[owned] = np.hypot(*((foot - xy[owned]) * scale[owned]).T)
-        margin[touched > 0] = 0.0
+        margin[point[polygon == owner[point]]] = 0.0  # and not a rounding error beside it
     if len(lost):
         nearest[lost], foot = kernels.nearest_polygon(rings, reach, xy[lost], scale[lost])
         reached = (foot + rings.origin) / STEPS_PER_DEGREE

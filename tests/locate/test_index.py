@@ -233,6 +233,16 @@ def test_every_overlapping_pair_is_found(seed, count):
         np.testing.assert_array_equal(pairs_of(triangles), np.column_stack([a, b])[overlap])
 
 
+def test_a_margin_is_to_the_owners_own_edge():
+    """On the edge of a grid that only overlaps the owner, the owner's edge is still far away."""
+    index = build(shapely.box([0.0, 0.005], 0.0, [0.01, 0.02], 0.01), overlap="first")
+    detail = index.locate_detail([0.005, 0.01], [0.005, 0.005])
+    assert detail.position.tolist() == [0, 1]
+    assert detail.status.tolist() == ["edge", "edge"]
+    assert [detail.touching_of(i).tolist() for i in range(2)] == [[1], [0]]
+    np.testing.assert_allclose(detail.margin_m, [552.9, 552.9], atol=5)
+
+
 def test_layers_that_lie_wholly_on_one_another_are_found():
     """Two tessellations of one square: within each all edges but the rim have land on both sides."""
     rng = np.random.default_rng(12)
