@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import folium
 import geopandas as gpd
 import numpy as np
 import shapely
@@ -23,10 +25,14 @@ from gis.layers.street import Street
 from gis.service.community_frames import CommunityFrames, read_community
 from gis.settings import Settings
 from gis.terms import GridType
+from gis.texts import Language
+from gis.walking.areas import MINUTES, walking_areas
 from gis.walking.coverage import QUARTER_HOUR, Coverage, measure_coverage
 from gis.walking.minutes import DETOUR, doors_of, walking_metres
 from gis.walking.network import Network, network_of_streets
 from gis.walking.siting import Siting, cover_most, shorten_most
+from maps.assets import Delivery
+from maps.walking_map import walking_map
 
 _METRES_PER_DEGREE = 111_000.0
 _MOST_SITES = 400
@@ -254,6 +260,67 @@ def suggest_points(
         gpd.GeoDataFrame(
             {"grid_code": _grid_codes(chosen, measured.frames.grids)}, geometry=list(chosen), crs=STORAGE_SRID
         ),
+    )
+
+
+def coverage_map(
+    measured: CommunityCoverage,
+    category: str,
+    *,
+    language: Language = "zh",
+    delivery: Delivery = "inline",
+    minutes: Sequence[float] = MINUTES,
+) -> folium.Map:
+    """Draw who is within reach of a category, by the streets and by the circle, on one map.
+
+    Parameters
+    ----------
+    measured
+        What :func:`community_coverage` gave.
+    category
+        A category that has a point.
+    language
+        ``zh`` or ``en``.
+    delivery
+        ``inline``, ``folder`` or ``served``.
+    minutes
+        Of the areas by the streets; the circle is drawn for the limit.
+
+    Returns
+    -------
+    folium.Map
+        ``.get_root().render()`` is the page.
+
+    Raises
+    ------
+    InputError
+        If the category has no point.
+    """
+    coverage, frames = measured.coverage, measured.frames
+    column = coverage.column(category)
+    points = measured.service_points[measured.service_points["category"] == category]
+    doors, goals = doors_of(frames.buildings), doors_of(points)
+    circle = walking_metres(None, doors, goals, limit_m=coverage.walk.limit_m, detour=DETOUR)
+    homes = gpd.GeoDataFrame(
+        {
+            "network_minutes": coverage.minutes[:, column],
+            "circle_minutes": circle.minutes(coverage.speed_m_s).min(axis=1),
+            "limit_minutes": coverage.limit_minutes,
+        },
+        geometry=list(doors),
+        crs=STORAGE_SRID,
+    )
+    speed = coverage.speed_m_s
+    return walking_map(
+        walking_areas(measured.network, goals, minutes=minutes, speed_m_s=speed),
+        walking_areas(None, goals, minutes=(coverage.limit_minutes,), speed_m_s=speed),
+        homes=homes[homes.geometry.notna()],
+        points=points,
+        grids=frames.grids,
+        streets=frames.streets,
+        place=frames.name,
+        language=language,
+        delivery=delivery,
     )
 
 

@@ -1,4 +1,4 @@
-"""The handbook as a printer sees it: pages, ink where it must be, fonts inside. (That the bytes are the same, test_site says.)"""
+"""The handbook as a printer sees it: pages, ink where it must be, and the fonts inside."""
 
 from __future__ import annotations
 
