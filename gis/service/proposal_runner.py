@@ -1,20 +1,28 @@
-"""The processes that search for proposals: so many at a time, each one job, none outliving the server."""
+"""The processes that search for proposals: so many at a time, none outliving the server.
+
+A process goes on to the next job that waits, and ends when nobody has asked for a while: the second search
+then finds the libraries loaded and their inner loops compiled.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import threading
+import time
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine
 
 from gis.layers.database import Database, connect
-from gis.service.proposing import claim_proposal, give_up_proposal, search
+from gis.service.proposing import claim_proposal, search
+
+_IDLE_S = 180.0
+_LOOK_S = 0.4
 
 
 class ProposalRunner:
-    """Starts waiting jobs, each in a process of its own.
+    """Keeps as many processes at work as there is room for, while there is work.
 
     Parameters
     ----------
@@ -25,40 +33,29 @@ class ProposalRunner:
     """
 
     def __init__(self, database: Database, *, slots: int | None = None) -> None:
-        self._database = database
+        self._url = database.url
         self._slots = slots or max(1, (os.cpu_count() or 2) // 2)
         self._running = 0
         self._turn = threading.Lock()
 
     def wake(self) -> None:
-        """Start on what is waiting, if there is room; returns at once."""
+        """See to it that what is waiting is taken up; returns at once."""
         with self._turn:
             if self._running >= self._slots:
                 return
             self._running += 1
-        threading.Thread(target=self._work, name="proposals", daemon=True).start()
+        threading.Thread(target=self._watch, name="proposals", daemon=True).start()
 
-    def _work(self) -> None:
+    def _watch(self) -> None:
         try:
-            while (job := self._claim()) is not None:
-                self._one(job)
+            # Spawned, not forked: the server has threads and open connections. A daemon ends with the server.
+            context = multiprocessing.get_context("spawn")
+            process = context.Process(target=run_jobs, args=(self._url,), daemon=True)
+            process.start()
+            process.join()
         finally:
             with self._turn:
                 self._running -= 1
-
-    def _claim(self) -> int | None:
-        with self._database.connection() as connection:
-            return claim_proposal(connection)
-
-    def _one(self, proposal_id: int) -> None:
-        # Spawned, not forked: the server has threads and open connections. A daemon ends with the server.
-        context = multiprocessing.get_context("spawn")
-        process = context.Process(target=run_job, args=(self._database.url, proposal_id), daemon=True)
-        process.start()
-        process.join()
-        if process.exitcode:
-            with self._database.connection() as connection:
-                give_up_proposal(connection, proposal_id, "the search was interrupted")
 
 
 _runners: WeakKeyDictionary[Engine, ProposalRunner] = WeakKeyDictionary()
@@ -85,18 +82,26 @@ def runner_of(database: Database) -> ProposalRunner:
         return runner
 
 
-def run_job(url: str, proposal_id: int) -> None:
-    """Do one job: what a process of the runner does.
+def run_jobs(url: str, *, idle_s: float = _IDLE_S) -> None:
+    """Do what is waiting, until nothing has waited for a while: what a process of the runner does.
 
     Parameters
     ----------
     url
         The database.
-    proposal_id
-        The job.
+    idle_s
+        How long to wait for another job, seconds.
     """
     database = connect(url)
     try:
-        search(database, proposal_id)
+        last = time.monotonic()
+        while time.monotonic() - last < idle_s:
+            with database.connection() as connection:
+                job = claim_proposal(connection)
+            if job is None:
+                time.sleep(_LOOK_S)
+                continue
+            search(database, job)
+            last = time.monotonic()
     finally:
         database.engine.dispose()

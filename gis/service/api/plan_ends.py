@@ -21,6 +21,7 @@ from gis.service.proposal_runner import runner_of
 router = APIRouter(default_response_class=JsonResponse)
 
 _LOOK_S = 0.4
+_BREATH_S = 10.0
 _ENDED = {"done", "cancelled", "failed"}
 
 
@@ -180,16 +181,23 @@ async def _follow(
     request: Request, service: Service, actor: Actor, plan_id: int, proposal_id: int
 ) -> AsyncIterator[bytes]:
     told: dict[str, Any] | None = None
+    quiet = 0.0
     while not await request.is_disconnected():
         job = await run_in_threadpool(_job, service, actor, plan_id, proposal_id)
         # What was found is asked for once, at the end; on the way the figures of the best are enough.
         news = {key: job[key] for key in ("id", "state", "progress")}
         if news != told:
             told = news
+            quiet = 0.0
             yield b"event: progress\ndata: " + as_json(news) + b"\n\n"
         if job["state"] in _ENDED:
             return
         await asyncio.sleep(_LOOK_S)
+        quiet += _LOOK_S
+        if quiet >= _BREATH_S:
+            # A proxy closes a stream that says nothing for long.
+            quiet = 0.0
+            yield b": still searching\n\n"
 
 
 def _job(service: Service, actor: Actor, plan_id: int, proposal_id: int) -> dict[str, Any]:
