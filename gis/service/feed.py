@@ -156,7 +156,7 @@ class Feed:
         return self._settled or 0
 
     def close(self) -> None:
-        """Send every listener away, as the service stops."""
+        """Send every listener away; who comes back is told what was missed."""
         with self._lock:
             for listener in self._listeners:
                 try:
@@ -176,8 +176,10 @@ class Feed:
             # The clock first: what is visible afterwards was visible then, or came later.
             oldest_running, next_one, highest = cursor.execute(_CLOCK).fetchone() or (0, 0, 0)
             if self._settled is None:
-                # What happened before this process began is for those who come back with a number.
+                # What happened before this process began is for those who come back with a number. Who is
+                # listening already, because the database was away until now, had better come back with one.
                 self._settled, self._mark = self._start(cursor, highest), (highest, next_one)
+                self.close()
             after = self._settled
             while True:
                 rows = cursor.execute(_NEW, (after, _AT_MOST)).fetchall()

@@ -9,14 +9,17 @@ from contextlib import ExitStack, asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import psycopg
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 
 from gis import __version__
 from gis.errors import UnavailableError
 from gis.layers.database import Database, connect, open_database
+from gis.layers.refusals import told
 from gis.service.addresses import Geocoder
 from gis.service.api import (
     batch_routes,
@@ -47,6 +50,15 @@ log = logging.getLogger(__name__)
 
 WEB = Path(__file__).parents[1] / "web"
 _PLANS = "gis.service.api.plans"
+
+
+class App(FastAPI):
+    """FastAPI's app with a door before all of it, where plain questions are answered at once."""
+
+    door: LocateDoor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - ASGI's own
+        await self.door(scope, receive, send)
 
 
 def create_app(
@@ -80,7 +92,7 @@ def create_app(
             app.state.service.feed.close()
             await run_in_threadpool(app.state.service.current.stop)
 
-    app = FastAPI(
+    app = App(
         title="Wangge",
         summary="Which grid owns a point, and what became of the incident there",
         version=__version__,
@@ -93,7 +105,7 @@ def create_app(
     under = basemap(settings.basemap, key=settings.basemap_key, address=settings.basemap_url)
     policy = content_policy(under.image_origins(), under.data_origins())
     app.add_middleware(Shield, body_limit=settings.body_limit_mb * MEGABYTE, policy=policy)
-    app.add_middleware(LocateDoor, state=app.state, headers=security_headers(policy))
+    app.door = LocateDoor(super(App, app).__call__, state=app.state, headers=security_headers(policy))
     for routes in (locate_routes, batch_routes, place_routes, incident_routes, feed_routes, residents):
         app.include_router(routes.router)
     if find_spec(_PLANS) is not None:
@@ -141,6 +153,10 @@ def _open(
     stack.callback(current.stop)
     current.start()
     service.prepare()
+    if opened is not None and not current.away:
+        # Before the first request: what happens from now on is told.
+        with told(), psycopg.connect(opened.plain_url, autocommit=True, connect_timeout=5) as connection:
+            feed.read(connection)
 
 
 def _database(settings: Settings, stack: ExitStack) -> Database:
