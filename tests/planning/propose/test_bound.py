@@ -56,7 +56,7 @@ def test_the_certified_plan_is_the_best_of_all_by_brute_force(seed, moved):
     component = contract(_town(seed, current=moved > 0), 300, 500).components[0]
     land = component.land
     chains = [Chain(0, land, partition(component, k, seed), Weights(), seed + k, 3_000) for k in (3, 4)]
-    states, _ = run_chains(chains, 300, 500, workers=1, stop=lambda: False, look=lambda state: None)
+    states, _ = run_chains(chains, 300, 500, workers=1, stop=lambda: False, look=lambda _: None)
     found = certify(land, [state.label for state in states], 300, 500, moved=moved, target=0.0, workers=1)
     grids, costs = _every_grid(land, moved)
     best = milp(
@@ -73,7 +73,7 @@ def test_a_stopped_proof_still_bounds():
     component = contract(_town(7), 300, 500).components[0]
     land = component.land
     chain = Chain(0, land, partition(component, 4, 1), Weights(), 1, 3_000)
-    states, _ = run_chains([chain], 300, 500, workers=1, stop=lambda: False, look=lambda state: None)
+    states, _ = run_chains([chain], 300, 500, workers=1, stop=lambda: False, look=lambda _: None)
     found = certify(land, [states[0].label], 300, 500, target=0.0, workers=1, branches=1)
     grids, costs = _every_grid(land, 0.0)
     best = milp(

@@ -1,3 +1,4 @@
+# ruff: noqa: FBT003 - compiled functions take no keywords
 from __future__ import annotations
 
 import numpy as np
