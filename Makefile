@@ -4,7 +4,7 @@ BIN := .venv/bin
 VENDOR := maps/static/vendor/manifest.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run setup test check format docs constraints clean bench bench-locate bench-http bench-propose bench-map bench-walk
+.PHONY: run setup test check screenshots format docs constraints clean bench bench-locate bench-http bench-propose bench-map bench-walk
 
 run: setup  ## install what is missing, load the demonstration community, serve
 	@exec $(BIN)/wangge up
@@ -46,6 +46,10 @@ check: $(BIN)/.installed-dev  ## style, types, floors and docstrings
 
 test: system-test $(BIN)/.installed-dev $(VENDOR) check  ## the whole suite, on a real PostGIS and a real Chromium
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+
+screenshots: system-test $(BIN)/.installed-dev $(VENDOR)  ## the pictures of the README, as the end-to-end tests see the pages
+	@mkdir -p docs/figures
+	WANGGE_SCREENSHOTS=docs/figures $(BIN)/pytest tests/e2e/test_every_page.py -q
 
 format: $(BIN)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -49,10 +49,11 @@ async function drawGround() {
   for (const one of collection.features.filter((feature) => feature.properties.grid_type === "basic")) {
     const middle = L.geoJSON(one).getBounds().getCenter();
     const name = one.properties.name || one.properties.grid_code.slice(-3);
-    L.marker(middle, { interactive: false, keyboard: false, icon: L.divIcon({ className: "grid-name", html: escapeHtml(name), iconSize: null }) }).addTo(map);
+    L.marker(middle, { interactive: false, keyboard: false, icon: L.divIcon({ className: "grid-name", html: `<span>${escapeHtml(name)}</span>`, iconSize: null }) }).addTo(map);
   }
   marks.addTo(map);
   asked.addTo(map);
+  map.invalidateSize();  // the panels beside it may have come in since it was made
   if (collection.features.length) map.fitBounds(shapes.getBounds(), { padding: [10, 10] });
 }
 

@@ -87,14 +87,14 @@ export function el(name, attributes = {}, ...children) {
     else if (key in made && typeof value !== "string") made[key] = value;
     else made.setAttribute(key, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return made;
 }
 
 /** Put children in the place of an element's own. */
 export function fill(target, ...children) {
   const at = typeof target === "string" ? document.getElementById(target) : target;
-  at.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+  at.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return at;
 }
 

@@ -1,0 +1,135 @@
+"""Every page as its user opens it, wide and on a phone, with no other host to be reached.
+
+With ``WANGGE_SCREENSHOTS`` naming a folder, what was seen is kept there (`make screenshots`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from gis.demo.community import COMMUNITY
+from gis.layers.database import Database
+from gis.service.api.app import create_app
+from gis.service.checking import check_community
+from gis.service.mapping import check_page, community_map
+from gis.service.starting import demo_links, load_demo
+from gis.settings import Settings
+from maps.page import write
+from tests.service.conftest import serving
+
+pytestmark = [pytest.mark.browser, pytest.mark.database]
+
+WIDE = {"viewport": {"width": 1360, "height": 850}, "locale": "zh-CN"}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 1.5,
+    "is_mobile": True,
+    "has_touch": True,
+    "locale": "zh-CN",
+}
+DARK = {**WIDE, "color_scheme": "dark"}
+PATIENCE_MS = 30_000
+
+
+@dataclass
+class Served:
+    address: str
+    links: dict[str, str]
+    database: Database
+    settings: Settings
+
+
+@pytest.fixture(scope="module")
+def served(module_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    load_demo(module_database)
+    settings = Settings(data_dir=tmp_path_factory.mktemp("served"), _env_file=None)
+    with serving(create_app(settings, database=module_database)) as address:
+        links = {words.split()[-1]: link for words, link in demo_links(module_database, address)}
+        yield Served(address, links, module_database, settings)
+
+
+def keep(page: Page, name: str, tmp_path: Path) -> None:
+    """Take a picture, and see that it is one: a blank page has a handful of colours."""
+    folder = Path(os.environ.get("WANGGE_SCREENSHOTS") or tmp_path)
+    file = folder / f"{name}.png"
+    page.wait_for_timeout(600)
+    page.screenshot(path=file)
+    with Image.open(file) as picture:
+        colours = np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)
+    assert len(colours) > 100
+
+
+@pytest.mark.parametrize(("name", "options"), [("front-wide", WIDE), ("front-phone", PHONE)])
+def test_the_first_page(guarded_page, served: Served, tmp_path: Path, name: str, options: dict) -> None:
+    with guarded_page(allow=served.address, **options) as page:
+        page.goto(served.links["residents"])
+        assert page.locator("html").get_attribute("lang").startswith("zh")
+        for words in ("居民", "调度员", "规划员"):
+            expect(page.get_by_role("heading", name=words)).to_be_visible()
+        keep(page, name, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "options"), [("map-wide", WIDE), ("map-phone", PHONE), ("map-dark", DARK)])
+def test_the_service_map_from_the_server(
+    guarded_page, served: Served, tmp_path: Path, name: str, options: dict
+) -> None:
+    with guarded_page(allow=served.address, **options) as page:
+        page.goto(f"{served.address}/map/{COMMUNITY}?lang=zh")
+        expect(page.get_by_text("示例社区服务站").first).to_be_visible(timeout=PATIENCE_MS)
+        keep(page, name, tmp_path)
+
+
+def test_the_saved_map_from_a_disk(guarded_page, served: Served, tmp_path: Path) -> None:
+    with served.database.connection() as connection:
+        picture = community_map(connection, COMMUNITY, served.settings, delivery="inline")
+    write(picture, tmp_path / "map.html")
+    with guarded_page(**PHONE) as page:
+        page.goto((tmp_path / "map.html").as_uri())
+        expect(page.get_by_text("示例社区服务站").first).to_be_visible(timeout=PATIENCE_MS)
+        assert [url for url in page.guard.asked if url.startswith("http")] == []
+
+
+def test_the_report_of_a_check_from_a_disk(guarded_page, served: Served, tmp_path: Path) -> None:
+    with served.database.connection() as connection:
+        done = check_community(connection, COMMUNITY, served.settings, households_max=430)
+    (tmp_path / "report.html").write_text(check_page(done), encoding="utf-8")
+    with guarded_page(**WIDE) as page:
+        page.goto((tmp_path / "report.html").as_uri())
+        expect(page.get_by_text("示例花苑网格").first).to_be_visible(timeout=PATIENCE_MS)
+        keep(page, "check-wide", tmp_path)
+
+
+@pytest.mark.parametrize(("name", "options"), [("dispatch-wide", WIDE), ("dispatch-phone", PHONE)])
+def test_the_dispatch_console(guarded_page, served: Served, tmp_path: Path, name: str, options: dict) -> None:
+    with guarded_page(allow=served.address, **options) as page:
+        page.goto(served.links["dispatcher"])
+        expect(page.locator("#live")).to_have_text("实时", timeout=PATIENCE_MS)
+        page.fill("#where", "111.62, 40.81")
+        page.press("#where", "Enter")
+        expect(page.locator("#answer-owner")).to_have_text("示例中心网格", timeout=PATIENCE_MS)
+        assert "[object" not in page.inner_text("body")
+        assert "token" not in page.url
+        keep(page, name, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "options"), [("planner-wide", WIDE), ("planner-phone", PHONE)])
+def test_the_planners_studio(guarded_page, served: Served, tmp_path: Path, name: str, options: dict) -> None:
+    with guarded_page(allow=served.address, **options) as page:
+        page.goto(served.links["planner"])
+        start = page.get_by_role("button", name="开始", exact=True)
+        # The first to come is asked to begin a plan; the next finds it.
+        expect(start.or_(page.locator(".grid-row").first).first).to_be_visible(timeout=PATIENCE_MS)
+        if start.is_visible():
+            start.click()
+        expect(page.locator(".grid-row").first).to_be_attached(timeout=PATIENCE_MS)
+        page.wait_for_timeout(1500)
+        assert "token" not in page.url
+        keep(page, name, tmp_path)
