@@ -298,7 +298,7 @@ def _bridge(epsg: int | None) -> int:
     The two are the same numbers here, but most other datums have a published transformation to WGS84 only.
     Towards CGCS2000 the library would fall back on none at all, and be 100 m off without a word.
     """
-    base = pyproj.CRS.from_epsg(epsg).geodetic_crs
+    base = pyproj.CRS.from_user_input(epsg).geodetic_crs
     on_storage = base is not None and base.to_epsg() == STORAGE_SRID
     return STORAGE_SRID if on_storage else 4326
 

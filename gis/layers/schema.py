@@ -13,8 +13,8 @@ from gis.layers.division import Division
 from gis.layers.follow_up import FollowUp
 from gis.layers.grid import ColourTheme, Edition, Grid, GridBoundary, OwnerPrecedence
 from gis.layers.incident import Incident, IncidentCategory, IncidentSource, IncidentStep, Visit
-from gis.layers.plan import Plan, PlanComment, PlanProposal, PlanStep, PlanUnit
 from gis.layers.place_name import PlaceName
+from gis.layers.plan import Plan, PlanComment, PlanProposal, PlanStep, PlanUnit
 from gis.layers.record import Audit, Event, KeptAnswer, Token
 from gis.layers.service_point import ServiceCategory, ServicePoint
 from gis.layers.staff import Staff
