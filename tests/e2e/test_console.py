@@ -23,6 +23,7 @@ from tests.service.conftest import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.database]
 
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 DESKTOP = {"viewport": {"width": 1360, "height": 850}, "locale": "zh-CN"}
 PHONE = {"viewport": {"width": 360, "height": 760}, "has_touch": True, "locale": "zh-CN"}
 HOSTILE = (
@@ -81,6 +82,26 @@ def test_the_front_page_opens_three_doors_in_two_languages(guarded_page, quarter
         assert page.evaluate("document.documentElement.lang") == "en"
         page.get_by_role("link", name="Open the service map").click()
         expect(page).to_have_url(re.compile(f"/map/{COMMUNITY}"))
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: run `npm ci`")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_shut_out(guarded_page, quarter: Quarter, scheme: str) -> None:
+    with guarded_page(allow=quarter.address, color_scheme=scheme, bypass_csp=True, **DESKTOP) as page:
+        pages = (
+            ("/", ".doors"),
+            ("/report", "#map canvas"),
+            (f"/dispatch#token={quarter.token}", "#live.good"),
+        )
+        for path, drawn in pages:
+            page.goto(quarter.address + path)
+            expect(page.locator(drawn).first).to_be_visible()
+            page.evaluate(AXE.read_text(encoding="utf-8"))
+            found = page.evaluate(
+                "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa']}).then((r) => r.violations)"
+            )
+            told = [f"{one['id']}: {one['nodes'][0]['html'][:150]}" for one in found]
+            assert told == [], path
 
 
 def test_the_front_page_fits_a_phone(guarded_page, quarter: Quarter) -> None:

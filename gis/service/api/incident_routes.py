@@ -101,6 +101,16 @@ class VisitBody(BaseModel):
     households: int = Field(1, ge=0, le=10_000, description="Households seen")
 
 
+class AddressBody(BaseModel):
+    """An address as somebody wrote it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: str = Field(max_length=200)
+    within: str | None = Field(None, description="Division code")
+    limit: int = Field(8, ge=1, le=50)
+
+
 class RateBody(BaseModel):
     """What the resident made of it."""
 
@@ -349,6 +359,16 @@ def addresses(
     limit: Annotated[int, Query(ge=1, le=50)] = 8,
 ) -> JsonResponse:
     """Rank the places of the layers; `needs` says where the compound of a building is missing."""
+    return _places(service, q, within, limit)
+
+
+@router.post("/addresses", tags=["locate"], summary="The same; the address stays out of every URL")
+def addresses_post(service: TheService, body: AddressBody) -> JsonResponse:
+    """Rank the places of the layers for an address in the body, so that no log of addresses holds it."""
+    return _places(service, body.q, body.within, body.limit)
+
+
+def _places(service: Service, q: str, within: str | None, limit: int) -> JsonResponse:
     with service.database.connection() as connection:
         found = find_places(connection, q, within=within, limit=limit, outside=service.geocoder)
     return JsonResponse({"places": [place.as_dict() for place in found.places], "needs": found.needs})

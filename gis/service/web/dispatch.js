@@ -172,7 +172,7 @@ document.getElementById("search").addEventListener("submit", async (event) => {
   if (pair) return locate({ lon: pair[1], lat: pair[2], crs });
   if (!said.trim()) return null;
   try {
-    const found = await api(`/api/v1/addresses?q=${encodeURIComponent(said.slice(0, 200))}&within=${actor.division_code}`);
+    const found = await api("/api/v1/addresses", { json: { q: said.slice(0, 200), within: actor.division_code } });
     choosePlace(found);
   } catch (error) {
     tellError(error);

@@ -59,6 +59,7 @@ def test_a_number_alone_asks_for_its_compound(shared_town: Town) -> None:
     found = shared_town.client.get("/api/v1/addresses", params={"q": "2号楼"}).json()
     assert found["needs"] == "compound"
     assert {place["shown"] for place in found["places"]} == {"光明小区2号楼", "和平小区2号楼"}
+    assert shared_town.client.post("/api/v1/addresses", json={"q": "2号楼"}).json() == found
 
 
 @pytest.mark.database
