@@ -140,6 +140,37 @@ def test_while_the_database_is_away_look_ups_go_on_and_say_how_old_they_are(
     away.engine.dispose()
 
 
+def test_a_database_that_goes_away_and_comes_back_is_noticed_both_times(town: Town) -> None:
+    name = str(town.database.engine.url.database)
+    admin = connect(town.database.url.replace(f"/{name}?", "/postgres?"))
+    report = {"category": "noise", "text": "x", "source": "hotline"}
+
+    def run(*statements: str) -> None:
+        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for statement in statements:
+                connection.execute(text(statement), {"name": name} if ":name" in statement else {})
+
+    try:
+        run(
+            f"ALTER DATABASE {name} ALLOW_CONNECTIONS false",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name",
+        )
+        wait_for(lambda: town.client.get("/healthz").json()["database"] == "away")
+        answer = town.locate(PROBE, SOUTH + 0.005).json()
+        assert answer["owner"]["grid_code"] == TWO
+        assert answer["stale"]["age_s"] >= 0
+        refused = town.client.post("/api/v1/incidents", json=report, headers=town.as_("dispatcher"))
+        assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+        assert "FATAL" not in refused.text
+    finally:
+        run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    wait_for(lambda: town.client.get("/healthz").json()["database"] == "ok")
+    assert "stale" not in town.locate(PROBE, SOUTH + 0.005).json()
+    taken = town.client.post("/api/v1/incidents", json=report, headers=town.as_("dispatcher"))
+    assert taken.status_code == 201
+    admin.engine.dispose()
+
+
 def test_without_a_database_nothing_but_the_edition_in_force_can_be_asked(tmp_path: Path) -> None:
     current = Current(None, tmp_path)
     current.start()
