@@ -213,4 +213,6 @@ def _serve(chosen: Settings) -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
+        # A console that listens to the feed never ends its request by itself.
+        timeout_graceful_shutdown=3,
     )
