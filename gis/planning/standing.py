@@ -217,7 +217,8 @@ class Standing:
         for number in self.division.compounds_cut.tolist():
             members = np.flatnonzero(numbers == number)
             labels = np.unique(self.division.labels[members])
-            grids = tuple(self.codes[label] for label in labels.tolist() if label >= 0)
+            # Sorted: the order of the making of grids changes with undo, and a violation's identity must not.
+            grids = tuple(sorted(self.codes[label] for label in labels.tolist() if label >= 0))
             code = self.compound_codes[number]
             facts = {"name": code, "grids": "、".join(grids)}
             found.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import geopandas as gpd
@@ -14,7 +15,7 @@ from gis.lattice import to_lattice
 from gis.layers.grid import ColourTheme
 from gis.service.access import Actor, require
 from gis.service.plan_draft import PlanDraft
-from gis.service.plan_land import CommunityLand, read_land
+from gis.service.plan_land import CommunityLand, read_land, staff_of
 from gis.service.plan_memory import load_draft
 from gis.service.plan_store import plan_row, plans_of, read_comments, read_steps
 from gis.terms import Role
@@ -151,8 +152,8 @@ def show_plan(connection: Connection, actor: Actor, plan_id: int) -> dict[str, A
     -------
     dict
         What :func:`show_state` gives, and ``origin``, ``units``, ``base``, ``streets``, ``buildings``,
-        ``compounds``, ``themes``, ``comments``, ``steps``. Coordinates are whole lattice steps from
-        ``origin``, one flat list a ring or line.
+        ``compounds``, ``themes``, ``staff``, ``comments``, ``steps``. Coordinates are whole lattice steps
+        from ``origin``, one flat list a ring or line.
     """
     draft = load_draft(connection, plan_id)
     require(actor, (Role.PLANNER,), draft.row.community_code)
@@ -176,9 +177,22 @@ def show_plan(connection: Connection, actor: Actor, plan_id: int) -> dict[str, A
         "buildings": _rings(np.asarray(land.buildings.geometry.array, dtype=object), origin),
         "compounds": _compounds(land, origin),
         "themes": [dict(row) for row in themes.mappings()],
+        "staff": _staff(connection, draft),
         "comments": read_comments(connection, plan_id),
         "steps": [step.as_dict() for step in read_steps(connection, plan_id, limit=_LAST_STEPS)],
     }
+
+
+def _staff(connection: Connection, draft: PlanDraft) -> list[dict[str, Any]]:
+    """List who is in office in the community's grids: the names that a planner puts somewhere else."""
+    now = dt.datetime.now(dt.UTC)
+    rows = staff_of(connection, draft.base_grids["grid_code"].tolist(), now)
+    return [
+        {"code": str(code), "person": str(person), "role": str(role), "grid": str(grid)}
+        for code, person, role, grid in zip(
+            rows["staff_code"], rows["person"], rows["role"], rows["grid_code"], strict=True
+        )
+    ]
 
 
 def _units(draft: PlanDraft, shapes: Any, origin: Any) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 // The studio: puts plan, map, tools and panels together.
 
-import { api, el, fill, groundMap, signedIn, t, tell, tellError, watchHealth } from "../shell.js";
+import { api, el, fill, groundMap, signedIn, t, tell, tellError, term, watchHealth } from "../shell.js";
 import { PlanLayer } from "./canvas.js";
 import { Compare } from "./compare.js";
 import { Model, shortOf } from "./model.js";
@@ -477,6 +477,14 @@ function editGrid(label) {
   kind.value = grid.grid_type;
   const theme = el("select", { id: "grid-theme", disabled: locked }, el("option", { value: "" }, "—"), model.themes.map((one) => el("option", { value: one.theme }, tongue() === "zh" ? one.name_zh : one.name_en)));
   theme.value = grid.colour_theme ?? "";
+  const posts = model.staff.filter((one) => one.grid !== label || grid.staff.includes(one.code));
+  const ticks = new Map(posts.map((one) => [one.code, el("input", { type: "checkbox", checked: grid.staff.includes(one.code), disabled: locked })]));
+  const staff = el(
+    "details",
+    { open: grid.staff.length > 0 },
+    el("summary", {}, t("studio.grid.staff")),
+    el("div", { class: "staff-list" }, posts.map((one) => el("label", { class: "tick" }, ticks.get(one.code), ` ${shortOf(one.grid)} · ${term("staff_role", one.role)} · ${one.person}`))),
+  );
   const form = el(
     "form",
     {
@@ -487,6 +495,8 @@ function editGrid(label) {
         if (name.value !== (grid.name ?? "")) body.name = name.value;
         if (kind.value !== grid.grid_type) body.grid_type = kind.value;
         if (theme.value !== (grid.colour_theme ?? "")) body.colour_theme = theme.value;
+        const wanted = [...ticks].filter(([, tick]) => tick.checked).map(([code]) => code);
+        if (wanted.join() !== posts.map((one) => one.code).filter((code) => grid.staff.includes(code)).join()) await send({ path: `/grids/${label}`, method: "PATCH", body: { staff: wanted }, about: t("studio.act.staff") });
         if (Object.keys(body).length) await send({ path: `/grids/${label}`, method: "PATCH", body, about: t("studio.act.set") });
       },
     },
@@ -496,6 +506,7 @@ function editGrid(label) {
     kind,
     el("label", { for: "grid-theme" }, t("studio.grid.theme")),
     theme,
+    staff,
     grid.locked ? el("p", { class: "notice" }, t("studio.grid.locked")) : null,
     el("div", { class: "row" }, el("button", { type: "button", onclick: () => dialog.close() }, t("studio.new.cancel")), el("button", { type: "submit", class: "main", disabled: locked }, t("studio.grid.save"))),
   );

@@ -25,6 +25,7 @@ export class Model extends EventTarget {
     this.origin = body.origin;
     this.themes = body.themes;
     this.base = body.base;
+    this.staff = body.staff;
     this.streets = body.streets;
     this.buildings = body.buildings;
     this.compounds = body.compounds;
