@@ -254,7 +254,9 @@ def _names(connection: Connection, county_code: str) -> list[dict[str, Any]]:
     compounds = read_frame(connection, "compounds", Compound.community_code.startswith(prefix))
     buildings = read_frame(connection, "buildings", Building.community_code.startswith(prefix))
     streets = read_frame(connection, "streets", Street.community_code.startswith(prefix))
-    points = read_frame(connection, "service_points", ServicePoint.community_code.startswith(prefix))
+    # Anybody may ask, so a point that residents are not shown is not found by its name either.
+    shown = (ServicePoint.community_code.startswith(prefix), ServicePoint.public.is_(True))
+    points = read_frame(connection, "service_points", *shown)
     streets = streets[streets["name"].notna() & (streets["barrier_class"] != BarrierClass.WALL)]
     called = {row.compound_code: [row.name, *row.aliases] for row in compounds.itertuples()}
     numbered = buildings[buildings["number"].notna()]

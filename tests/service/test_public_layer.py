@@ -73,7 +73,7 @@ PUBLIC_ROUTES = {
     "GET /api/v1/communities/{community_code}/check", "GET /api/v1/layers/{layer}",
     "GET /api/v1/incidents/kinds", "POST /api/v1/incidents", "POST /api/v1/incidents/snapshot",
     "POST /api/v1/incidents/photo-position", "POST /api/v1/follow",
-    "POST /api/v1/incidents/{number}/rating", "GET /api/v1/addresses",
+    "POST /api/v1/incidents/{number}/rating", "GET /api/v1/addresses", "POST /api/v1/addresses",
     "POST /api/v1/service-points/{point_code}/wrong",
     "MOUNT /static/vendor", "MOUNT /static/maps", "MOUNT /static", "MOUNT /ogc",
 }  # fmt: skip
@@ -260,6 +260,7 @@ def test_no_secret_is_in_any_public_answer(town) -> None:
     ways = [
         "/", "/report", f"/map/{COMMUNITY}", "/healthz", "/api/v1/communities", "/api/v1/incidents/kinds",
         "/api/v1/locate?lon=111.6035&lat=40.808&crs=cgcs2000", "/api/v1/addresses?q=光明小区",
+        "/api/v1/addresses?q=不公开", "/api/v1/addresses?q=示例乙",
         *(f"/api/v1/layers/{layer}?division={COMMUNITY}" for layer in FIELDS),
         "/ogc/", "/ogc/api", "/ogc/collections",
         *(f"/ogc/collections/{layer}/items?limit=1000" for layer in OGC_LAYERS),
