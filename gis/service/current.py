@@ -279,9 +279,11 @@ class Current:
             self._catch_up(connection)
             looked = dt.datetime.now(dt.UTC)
             while not self._stopping.is_set():
-                notices = [
-                    notice.payload for notice in connection.notifies(timeout=self._wait(), stop_after=1)
-                ]
+                notices = [one.payload for one in connection.notifies(timeout=self._wait(), stop_after=1)]
+                if notices:
+                    # A burst of notices is read as one: a short breath, and all that came by then.
+                    self._stopping.wait(_BREATH_S)
+                    notices += [one.payload for one in connection.notifies(timeout=0)]
                 now = dt.datetime.now(dt.UTC)
                 due = (now - looked).total_seconds() >= self._poll_s
                 struck = self._next_hour is not None and now >= self._next_hour
@@ -290,8 +292,6 @@ class Current:
                     looked = now
                 if (due or notices) and self._on_event is not None:
                     self._on_event(connection)
-                    # A burst of notices is read as one.
-                    self._stopping.wait(_BREATH_S)
 
     def _catch_up(self, connection: psycopg.Connection[Any]) -> None:
         self.refresh()

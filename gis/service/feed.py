@@ -11,17 +11,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg.rows import tuple_row
 
 log = logging.getLogger(__name__)
 
 _AT_MOST = 1000
-_QUEUE = 2000
+_WAITING = 20_000
 _REMEMBERED = 20_000
 
 _NEW = """
@@ -43,25 +44,20 @@ class Told:
     ----------
     id
         Its number.
-    settled
-        What a listener that has seen it comes back with.
     kind
         reported, assigned, moved, escalated, closed, edition_changed …
     county_code, division_code
         Where it happened.
-    body
-        Codes and numbers; nothing personal.
-    at
-        When, ISO 8601.
+    line
+        It as server-sent events have it: ``id`` is what a listener comes back with, ``data`` holds codes
+        and numbers and nothing personal.
     """
 
     id: int
-    settled: int
     kind: str
     county_code: str | None
     division_code: str | None
-    body: dict[str, Any]
-    at: str
+    line: bytes
 
     def concerns(self, prefix: str) -> bool:
         """Tell whether it happened within a division.
@@ -83,32 +79,66 @@ class Told:
 
 @dataclass(eq=False)
 class Listener:
-    """Somebody who listens; lives in the event loop."""
+    """Somebody who listens; lives in the event loop.
+
+    Attributes
+    ----------
+    loop
+        Their event loop.
+    woken
+        Set where there is something to take, or nothing more will come.
+    """
 
     loop: asyncio.AbstractEventLoop
-    queue: asyncio.Queue[Told | None] = field(default_factory=lambda: asyncio.Queue(_QUEUE))
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _waiting: list[Told] = field(default_factory=list)
+    _over: bool = False
 
-    def give(self, events: Iterable[Told]) -> None:
-        """Hand events over from another thread; who reads too slowly is cut off and comes back.
+    def give(self, events: list[Told]) -> None:
+        """Hand events over from another thread.
 
         Parameters
         ----------
         events
             What happened.
         """
+        self._call(self._put, events)
+
+    def send_away(self) -> None:
+        """Tell them, from another thread, that nothing more will come on this connection."""
+        self._call(self._end)
+
+    def take(self) -> tuple[list[Told], bool]:
+        """Take what has come; in the event loop.
+
+        Returns
+        -------
+        tuple
+            The events, and whether that was all: who reads too slowly is cut off, and comes back.
+        """
+        events, self._waiting = self._waiting, []
+        self.woken.clear()
+        return events, self._over
+
+    def _call(self, function: Callable[..., None], *values: Any) -> None:
         try:
-            self.loop.call_soon_threadsafe(self._put, list(events))
+            self.loop.call_soon_threadsafe(function, *values)
         except RuntimeError:  # the loop is closed: nobody listens any more
             log.debug("a listener was gone")
 
     def _put(self, events: list[Told]) -> None:
-        for one in events:
-            if self.queue.full():
-                while not self.queue.empty():
-                    self.queue.get_nowait()
-                self.queue.put_nowait(None)
-                return
-            self.queue.put_nowait(one)
+        if self._over:
+            return
+        self._waiting += events
+        if len(self._waiting) > _WAITING:
+            # Half a story is worse than none: what was missed is told when they come back.
+            self._waiting = []
+            self._over = True
+        self.woken.set()
+
+    def _end(self) -> None:
+        self._over = True
+        self.woken.set()
 
 
 class Feed:
@@ -159,10 +189,7 @@ class Feed:
         """Send every listener away; who comes back is told what was missed."""
         with self._lock:
             for listener in self._listeners:
-                try:
-                    listener.loop.call_soon_threadsafe(listener.queue.put_nowait, None)
-                except (RuntimeError, asyncio.QueueFull):
-                    log.debug("a listener was gone")
+                listener.send_away()
 
     def read(self, connection: psycopg.Connection[Any]) -> None:
         """Read what is new and hand it on; called in the listening thread.
@@ -240,4 +267,7 @@ def events_since(connection: psycopg.Connection[Any], last: int, limit: int = _A
 
 def _told(row: tuple[Any, ...], settled: int) -> Told:
     number, at, kind, county, division, body = row
-    return Told(number, min(settled, number), kind, county, division, body, at.isoformat())
+    data = {"event_id": number, "at": at, "county_code": county, "division_code": division, **body}
+    # Written once, for however many listen.
+    line = b"id: %d\nevent: %s\ndata: %s\n\n" % (min(settled, number), kind.encode(), orjson.dumps(data))
+    return Told(number, kind, county, division, line)

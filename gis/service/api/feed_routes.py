@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import psycopg
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from gis.errors import InputError
 from gis.layers.refusals import told
 from gis.service.access import Actor, reach_of, require
-from gis.service.api.json_response import JsonResponse, as_json
+from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import Service, TheActor, TheLanguage, TheService
 from gis.service.feed import Told, events_since
 from gis.service.locating import as_of_time
@@ -30,7 +30,6 @@ _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 @router.get("/feed", tags=["incidents"], summary="What happens in my division, as server-sent events")
 async def feed(
-    request: Request,
     service: TheService,
     actor: TheActor,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
@@ -42,7 +41,7 @@ async def feed(
     """
     last = None if last_event_id is None else _number(last_event_id)
     return StreamingResponse(
-        _events(request, service, actor, last),
+        _events(service, actor, last),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -81,7 +80,7 @@ def statistics_route(
     return Response(body, media_type=kind, headers=headers)
 
 
-async def _events(request: Request, service: Service, actor: Actor, last: int | None) -> AsyncIterator[bytes]:
+async def _events(service: Service, actor: Actor, last: int | None) -> AsyncIterator[bytes]:
     prefix = reach_of(actor.division_code)
     # Listen first, then read what was missed: what falls between the two comes twice, not never.
     listener = service.feed.listen(asyncio.get_running_loop())
@@ -89,25 +88,25 @@ async def _events(request: Request, service: Service, actor: Actor, last: int | 
     try:
         yield b"retry: 2000\n: connected\n\n"
         if last is None:
-            yield f"id: {service.feed.settled}\n\n".encode()
+            yield b"id: %d\n\n" % service.feed.settled
         else:
             missed = await run_in_threadpool(_missed, service, last)
             if missed is None:
-                yield f"event: look_afresh\nid: {service.feed.settled}\ndata: {{}}\n\n".encode()
-            for one in missed or ():
-                seen.add(one.id)
-                if one.concerns(prefix):
-                    yield _line(one)
-        while not await request.is_disconnected():
+                yield b"event: look_afresh\nid: %d\ndata: {}\n\n" % service.feed.settled
+            seen = {one.id for one in missed or ()}
+            yield b"".join(one.line for one in missed or () if one.concerns(prefix))
+        while True:
             try:
-                told_now = await asyncio.wait_for(listener.queue.get(), _BEAT_S)
+                async with asyncio.timeout(_BEAT_S):
+                    await listener.woken.wait()
             except TimeoutError:
                 yield b": still here\n\n"
-                continue
-            if told_now is None:
-                return  # too slow, or the service stops: who comes back is told what was missed
-            if told_now.id not in seen and told_now.concerns(prefix):
-                yield _line(told_now)
+            events, over = listener.take()
+            lines = b"".join(one.line for one in events if one.id not in seen and one.concerns(prefix))
+            if lines:
+                yield lines
+            if over:
+                return
     finally:
         service.feed.leave(listener)
 
@@ -118,17 +117,6 @@ def _missed(service: Service, last: int) -> list[Told] | None:
         psycopg.connect(service.database.plain_url, autocommit=True, connect_timeout=5) as connection,
     ):
         return events_since(connection, last)
-
-
-def _line(one: Told) -> bytes:
-    data: dict[str, Any] = {
-        "event_id": one.id,
-        "at": one.at,
-        "county_code": one.county_code,
-        "division_code": one.division_code,
-        **one.body,
-    }
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (one.settled, one.kind.encode(), as_json(data))
 
 
 def _number(value: str) -> int:
