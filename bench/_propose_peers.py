@@ -74,7 +74,7 @@ def maxp(case: dict[str, Any]) -> np.ndarray:
 
     np.random.seed(1)  # noqa: NPY002 - its own generator
     model = MaxPHeuristic(
-        _frame(case), _weights(case), ["x", "y"], "households", 340, 2, max_iterations_construction=20
+        _frame(case), _weights(case), ["x", "y"], "households", 340, 2, max_iterations_construction=8
     )
     model.solve()
     return np.asarray(model.labels_)
@@ -139,11 +139,16 @@ def bursts(case: dict[str, Any]) -> np.ndarray:
         return _border(case, label)
 
     optimizer = SingleMetricOptimizer(propose, [], start, length, maximize=False, rng=1)
+    out = Path(case["out"])
+    known = np.inf
     for _ in optimizer.short_bursts(10, 10_000_000):
-        best = optimizer.best_part
-        np.save(case["out"], np.array([best.assignment[unit] for unit in range(case["n"])]))
-    best = optimizer.best_part
-    return np.array([best.assignment[unit] for unit in range(case["n"])])
+        # It is stopped at a limit of time: what it has is kept whole under another name first.
+        if optimizer.best_score < known:
+            known = optimizer.best_score
+            best = optimizer.best_part
+            np.save(out.with_suffix(".part.npy"), [best.assignment[unit] for unit in range(case["n"])])
+            out.with_suffix(".part.npy").replace(out)
+    return np.load(out)
 
 
 if __name__ == "__main__":

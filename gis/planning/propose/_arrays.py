@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Labels = NDArray[np.int32]
 
+USUAL_SHAPE = 0.5
+"""Polsby–Popper of a usual grid, which is not priced: a price per grid would make them fewer, not rounder."""
+
 
 class Land(NamedTuple):
     """The atoms of one component and who borders whom, in compressed rows.
@@ -78,7 +81,7 @@ class Prices(NamedTuple):
     """What the search minimises, in metres of border.
 
     The price of a plan is the cost of its inner borders and, over the grids,
-    ``out_of_range`` · (households missing or too many, and ``base`` more) + ``shape`` · (1 − Polsby–Popper)
+    ``out_of_range`` · (households missing or too many, and ``base`` more) + ``shape`` · (½ − Polsby–Popper)
     + ``spread`` · |households − ``target``|, and ``moved`` · households away from home.
 
     Attributes

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gis.planning.propose._arrays import Floats, Ints, Labels, Land, Prices
+from gis.planning.propose._arrays import USUAL_SHAPE, Floats, Ints, Labels, Land, Prices
 
 
 @njit(nogil=True, cache=True)
@@ -135,7 +135,7 @@ def look_around(
                     continue
                 reduced = (
                     0.5 * c2
-                    + prices.shape * (1.0 - 4.0 * np.pi * a2 / (p2 * p2))
+                    + prices.shape * (USUAL_SHAPE - 4.0 * np.pi * a2 / (p2 * p2))
                     + prices.spread * abs(h2 - prices.target)
                     - d2
                 )

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from gis.planning.propose._arrays import Floats, Ints, Labels, Land, Prices, Totals
+from gis.planning.propose._arrays import USUAL_SHAPE, Floats, Ints, Labels, Land, Prices, Totals
 
 _TRIES = 16  # splits of one tree into three whose price is looked at
 
@@ -117,7 +117,7 @@ def _grid_price(prices: Prices, households: Any, area: Any, perimeter: Any) -> A
         out = prices.fewest - households + prices.base
     elif households > prices.most:
         out = households - prices.most + prices.base
-    shape = 1.0 - 4.0 * np.pi * area / (perimeter * perimeter)
+    shape = USUAL_SHAPE - 4.0 * np.pi * area / (perimeter * perimeter)
     return prices.out_of_range * out + prices.shape * shape + prices.spread * abs(households - prices.target)
 
 

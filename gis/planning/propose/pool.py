@@ -16,7 +16,7 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csc_array, csr_array
 
 from gis.planning.measure import Floats, Ints, sum_by
-from gis.planning.propose._arrays import Labels, Land, Prices
+from gis.planning.propose._arrays import USUAL_SHAPE, Labels, Land, Prices
 
 _WHOLE_NODES = 200
 _WIDEST = 9_000  # columns that one solve is given at most, the best by reduced cost
@@ -146,7 +146,7 @@ class Choice:
         cut = sum_by(self.column, self._around[self.row], count) - within[1]
         area = sum_by(self.column, land.area_m2[self.row], count)
         households = sum_by(self.column, land.households[self.row].astype(np.float64), count)
-        price = 0.5 * cut + prices.shape * (1 - 4 * np.pi * area / perimeter**2)
+        price = 0.5 * cut + prices.shape * (USUAL_SHAPE - 4 * np.pi * area / perimeter**2)
         price += prices.spread * np.abs(households - prices.target)
         if prices.moved > 0:
             home = land.home[self.row]

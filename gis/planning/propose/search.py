@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gis.planning.propose._arrays import Labels, Land, Prices, Totals, inner_cost, tally
+from gis.planning.propose._arrays import USUAL_SHAPE, Labels, Land, Prices, Totals, inner_cost, tally
 from gis.planning.propose._moves import anneal, scratch
 
 FLIPS_PER_SECOND = 500_000
@@ -31,7 +31,7 @@ class Weights:
     Attributes
     ----------
     shape
-        Mean borders that a grid pays for its 1 − Polsby–Popper.
+        Mean borders that a grid pays for falling short of the usual Polsby–Popper by 1.
     spread
         Mean borders that a grid pays for being as far off the mean size as the limits are apart.
     moved
@@ -176,7 +176,7 @@ def price_of(land: Land, totals: Totals, prices: Prices) -> float:
     return float(
         inner_cost(land, totals.label)
         + prices.out_of_range * out.sum()
-        + prices.shape * (1 - round_).sum()
+        + prices.shape * (USUAL_SHAPE - round_).sum()
         + prices.spread * np.abs(households - prices.target).sum()
         + prices.moved * land.households[away].sum()
     )
