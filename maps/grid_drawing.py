@@ -133,7 +133,8 @@ def draw_grid(
 
 
 def _located(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    return frame[(frame.geometry.notna() & ~frame.geometry.is_empty).to_numpy()]
+    shapes = frame.geometry.to_numpy()
+    return frame[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
 
 
 def _basic(grids: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

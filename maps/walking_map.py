@@ -136,7 +136,8 @@ def _area(shape: Any, style: dict[str, Any], words: str) -> folium.GeoJson:
 
 
 def _lines(frame: gpd.GeoDataFrame, colour: str, weight: float) -> folium.GeoJson:
-    shapes = frame.geometry[frame.geometry.notna()].to_numpy()
+    shapes = frame.geometry.to_numpy()
+    shapes = shapes[~shapely.is_missing(shapes)]
     data = json.loads(shapely.to_geojson(shapely.geometrycollections(list(shapes))))
     return folium.GeoJson(
         data,

@@ -143,12 +143,12 @@ class PublicPlace:
 
 
 def read_public_place(connection: Connection, community_code: str) -> PublicPlace:
-    """Read a community's public layer. The reads belong to one transaction.
+    """Read a community's public layer, all of it as it stood at one moment.
 
     Parameters
     ----------
     connection
-        An open transaction.
+        A transaction in which nothing was asked yet; from here on it only reads.
     community_code
         12 digits.
 

@@ -314,7 +314,7 @@ def coverage_map(
     return walking_map(
         walking_areas(measured.network, goals, minutes=minutes, speed_m_s=speed),
         walking_areas(None, goals, minutes=(coverage.limit_minutes,), speed_m_s=speed),
-        homes=homes[homes.geometry.notna()],
+        homes=homes[~shapely.is_missing(doors)],
         points=points,
         grids=frames.grids,
         streets=frames.streets,

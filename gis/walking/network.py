@@ -107,7 +107,8 @@ def network_of_streets(
     """
     if "barrier_class" not in streets.columns:
         raise InputError("the column barrier_class is missing", where="streets", mend="say what each line is")
-    drawn = streets[streets.geometry.notna() & ~streets.geometry.is_empty]
+    shapes = streets.geometry.to_numpy()
+    drawn = streets[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
     kinds = drawn["barrier_class"].astype(str)
     walked = drawn.geometry[kinds.isin([str(kind) for kind in WALKED])].to_numpy()
     if not len(walked):
