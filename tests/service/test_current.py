@@ -105,9 +105,15 @@ def test_a_missed_notice_is_found_by_polling(database: Database, tmp_path: Path)
             connection.execute(text("ALTER TABLE wangge.event DISABLE TRIGGER told"))
         publish(database, EAST_OF_IT, dt.datetime.now(dt.UTC))
         wait_for(lambda: current.county(COUNTY).edition.number == 2)
+        before = current.county(COUNTY)
         with database.connection() as connection:
             connection.execute(text("UPDATE wangge.staff SET person = '示例新人' WHERE staff_code = 'S1'"))
         wait_for(lambda: current.county(COUNTY).staff_of(ONE)[0]["person"] == "示例新人")
+        after = current.county(COUNTY)
+        assert after is not before
+        assert all(after.indexes[layer] is index for layer, index in before.indexes.items()), (
+            "compiled in vain"
+        )
     finally:
         current.stop()
 
