@@ -14,10 +14,11 @@ from sqlalchemy import Connection, select
 from gis.lattice import to_lattice
 from gis.layers.grid import ColourTheme
 from gis.service.access import Actor, require
+from gis.service.plan_comments import read_comments
 from gis.service.plan_draft import PlanDraft
 from gis.service.plan_land import CommunityLand, read_land, staff_of
 from gis.service.plan_memory import load_draft
-from gis.service.plan_store import plan_row, plans_of, read_comments, read_steps
+from gis.service.plan_store import plan_row, plans_of, read_steps
 from gis.terms import Role
 
 _LAST_STEPS = 200

@@ -20,9 +20,10 @@ from gis.planning import cutting, history, operations
 from gis.planning.draft import Draft, GridInfo
 from gis.planning.history import Change, Step, commit
 from gis.service.access import Actor, require
+from gis.service.plan_comments import add_comment
 from gis.service.plan_draft import PlanDraft
 from gis.service.plan_steps import Outcome, checked_name, note_step, take_step
-from gis.service.plan_store import add_comment, plan_row
+from gis.service.plan_store import plan_row
 from gis.terms import Role
 
 _PLANNERS = (Role.PLANNER,)

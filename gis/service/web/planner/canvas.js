@@ -1,5 +1,5 @@
 // The map's own layer: every unit on one canvas, in the colour of its grid. Paths are built once, in the
-// pixels of a fixed zoom; a frame only sets a transform, and a brush stroke only redraws where it was.
+// pixels of a fixed zoom, so that a frame only sets a transform and fills them.
 
 import { colour, NOBODY, PALETTE } from "./colours.js";
 import { shortOf } from "./model.js";
@@ -79,30 +79,24 @@ export class PlanLayer {
     return PALETTE[this.colours[mode].get(label) ?? 0];
   }
 
-  // Units changed grid: draw again what lies about them, now, and settle the colours.
-  changed(places) {
+  // Units changed grid: settle the colours and draw again.
+  changed() {
     this.recolour();
-    this.draw(places);
+    this.draw();
   }
 
-  draw(places = null) {
-    if (!this.units) return;
-    if (this.drawing) {
-      this.pending = places === null || this.pending === null ? null : [...(this.pending ?? []), ...places];
-      return;
-    }
+  // At most once a frame, whatever asks for it.
+  draw() {
+    if (!this.units || this.drawing) return;
     this.drawing = true;
-    this.pending = places;
     requestAnimationFrame(() => {
       this.drawing = false;
-      const wanted = this.pending;
-      this.pending = [];
-      this.#frame(wanted);
+      this.#frame();
       this.frames += 1;
     });
   }
 
-  #frame(_places) {
+  #frame() {
     const { map } = this;
     const size = map.getSize();
     const ratio = globalThis.devicePixelRatio || 1;
@@ -164,7 +158,7 @@ export class PlanLayer {
       for (const place of places) to.fill(this.units[place], "evenodd");
     }
     const thin = 1 / scale;
-    if (map20(this.map) >= 14) {
+    if (this.map.getZoom() >= 14) {
       to.fillStyle = "rgba(45, 40, 30, 0.16)";
       to.fill(this.houses, "evenodd");
     }
@@ -359,10 +353,6 @@ export class PlanLayer {
     const point = this.map.project([lat, lon], ZOOM);
     return [point.x, point.y];
   }
-}
-
-function map20(map) {
-  return map.getZoom();
 }
 
 function ringsPath(rings, project) {
