@@ -78,7 +78,7 @@ def main() -> None:
     asked.add_argument("--seconds", type=int, default=10)
     asked.add_argument("--reports", type=int, default=10_000)
     asked.add_argument("--listeners", type=int, default=100)
-    asked.add_argument("--workers", type=int, default=1, help="of uvicorn, for both sides alike")
+    asked.add_argument("--workers", type=int, default=2, help="of uvicorn, for both sides alike")
     asked.add_argument("--dry", action="store_true", help="print only")
     options = asked.parse_args()
     if shutil.which("wrk") is None:
