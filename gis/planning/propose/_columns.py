@@ -23,7 +23,7 @@ def look_around(
 ) -> int:
     """Find grids that differ by one or two atoms from known ones and would lower the relaxation.
 
-    Atoms of several parts are left where they are. Households moved are not priced here.
+    Of a grid with an atom of several parts nothing is taken. Households moved are not priced here.
 
     Parameters
     ----------
@@ -63,6 +63,7 @@ def look_around(
         cut = 0.0
         dual = 0.0
         around = 0
+        manifold = False
         for x in range(pointer[column], pointer[column + 1]):
             stamp[members[x]] = clock
         for x in range(pointer[column], pointer[column + 1]):
@@ -71,6 +72,8 @@ def look_around(
             area += land.area_m2[u]
             perimeter += land.perimeter_m[u]
             dual += duals[u]
+            if land.part_pointer[u + 1] - land.part_pointer[u] > 1:
+                manifold = True
             for q in range(land.pointer[u], land.pointer[u + 1]):
                 v = land.neighbour[q]
                 if stamp[v] == clock:
@@ -116,8 +119,9 @@ def look_around(
                 count = 0
                 if y >= pointer[column]:
                     go = members[y]
-                    if land.part_pointer[go + 1] - land.part_pointer[go] > 1:
-                        continue
+                    # Whatever goes may be what joins the parts of an atom that stays.
+                    if manifold:
+                        break
                     h2 -= land.households[go]
                     a2 -= land.area_m2[go]
                     p2 -= land.perimeter_m[go]

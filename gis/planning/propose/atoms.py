@@ -63,6 +63,8 @@ class Contracted:
         numbers for units that are too large for any grid and stay alone.
     next_number
         The first number past those.
+    loose
+        How many pieces of each unit no land can join to the rest within one grid, shape (units,).
     reasons
         What cannot be, in words.
     """
@@ -70,6 +72,7 @@ class Contracted:
     components: tuple[Component, ...]
     settled: Ints
     next_number: int
+    loose: Ints
     reasons: tuple[Violation, ...]
 
 
@@ -103,7 +106,7 @@ def contract(problem: Problem, households_min: int, households_max: int) -> Cont
     part_atom = atom[graph.part_unit]
     atoms = int(atom.max(initial=-1)) + 1
     if not atoms:
-        return Contracted((), settled, number, tuple(reasons))
+        return Contracted((), settled, number, np.zeros(len(free), dtype=np.int64), tuple(reasons))
     inside = part_free[graph.part_i] & part_free[graph.part_j]
     pi, pj = graph.part_i[inside], graph.part_j[inside]
     same = part_atom[pi] == part_atom[pj]
@@ -117,9 +120,11 @@ def contract(problem: Problem, households_min: int, households_max: int) -> Cont
     pairs = np.unique(np.column_stack([np.minimum(a, b), np.maximum(a, b)]), axis=0).reshape(-1, 2)
     households = sum_by(atom[free], problem.households[free].astype(np.float64), atoms).astype(np.int64)
     glue, bundle, loose = _bind(pairs, piece_atom, households, households_max)
+    apart = np.zeros(len(free), dtype=np.int64)
     for one in loose:
         members = np.flatnonzero(free & (atom == one))
         name = problem.unit_ids[members[0]]
+        apart[members[0]] = int((piece_atom[glue[:, 0]] == one).sum())
         if len(members) > 1 and problem.compounds[members[0]] >= 0:
             name = problem.compound_codes[problem.compounds[members[0]]]
         count = int((piece_atom == one).sum())
@@ -132,7 +137,7 @@ def contract(problem: Problem, households_min: int, households_max: int) -> Cont
         _build(problem, which, component, atom, free, cut, joined, piece_atom, bundle) for which in order
     )
     _explain(problem, built, households_min, households_max, reasons)
-    return Contracted(built, settled, number, tuple(reasons))
+    return Contracted(built, settled, number, apart, tuple(reasons))
 
 
 def _connect(n: int, i: Ints, j: Ints) -> Ints:

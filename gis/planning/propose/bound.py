@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csc_array, csr_array
-from scipy.sparse.csgraph import reverse_cuthill_mckee
+from scipy.sparse.csgraph import connected_components, reverse_cuthill_mckee
 
 from gis.planning.measure import Floats, Ints
 from gis.planning.propose._arrays import Labels, Land, rows
@@ -157,6 +157,7 @@ def certify(  # noqa: C901, PLR0912, PLR0915 - one loop, from the first relaxati
         ),
         dtype=np.int64,
     )
+    whole = _Wholeness(land)
     graph = _Graph(land, order, fewest, most, moved, workers)
     pool = _Pool(land, moved)
     best: tuple[float, list[Ints]] | None = None
@@ -191,7 +192,7 @@ def certify(  # noqa: C901, PLR0912, PLR0915 - one loop, from the first relaxati
         here = float(asked.sum()) + _lagrange(bounds, graph.most_grids)
         if here > lower:
             lower, centre = here, asked
-        fresh = sum(pool.add(one) for one in found)
+        fresh = sum(pool.add(one) for one in found if whole(one))
         if note is not None:
             note(
                 f"round {rounds}: relaxation {value:.0f}, bound {lower:.0f}, best {best[0]:.0f}, "
@@ -214,7 +215,7 @@ def certify(  # noqa: C901, PLR0912, PLR0915 - one loop, from the first relaxati
         asked = duals if centre is None else centre
         gap = best[0] - lower
         found, bounds, complete = graph.price(asked, gap + _TOLERANCE, 40 * limit, _LISTED, cancelled)
-        for one in found:
+        for one in filter(whole, found):
             pool.add(one)
         if note is not None:
             note(f"listed {len(found)} grids within {gap:.0f}, complete {complete}")
@@ -257,6 +258,25 @@ def _choose_bounded(
             chosen = among[chosen]
         best = (float(solved.fun), [pool.members[number] for number in chosen])
     return best, bound
+
+
+class _Wholeness:
+    """Whether the land of some atoms is in one part, where atoms themselves are in several."""
+
+    def __init__(self, land: Land) -> None:
+        self.land = land
+        self.several = np.diff(land.part_pointer) > 1
+        parts = len(land.part_atom)
+        ones = np.ones(len(land.part_neighbour))
+        self.graph = csr_array((ones, land.part_neighbour, land.part_row), shape=(parts, parts))
+
+    def __call__(self, members: Ints) -> bool:
+        # The pricing joins atoms, which is the same but for atoms in several parts.
+        if not self.several[members].any():
+            return True
+        parts = np.flatnonzero(np.isin(self.land.part_atom, members))
+        within = self.graph[parts][:, parts]
+        return int(connected_components(within, directed=False)[0]) == 1
 
 
 class _Graph:

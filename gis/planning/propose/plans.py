@@ -137,10 +137,17 @@ def describe(
         _, fresh = np.unique(matched[matched >= known], return_inverse=True)
         matched[matched >= known] = contracted.next_number + fresh
         labels[free] = matched
-    return measured(problem, labels, variant, households_min, households_max)
+    return measured(problem, labels, variant, households_min, households_max, contracted.loose)
 
 
-def measured(problem: Problem, labels: Ints, variant: str, households_min: int, households_max: int) -> Plan:
+def measured(
+    problem: Problem,
+    labels: Ints,
+    variant: str,
+    households_min: int,
+    households_max: int,
+    loose: Ints,
+) -> Plan:
     """Measure a labelling and name what it breaks.
 
     Parameters
@@ -153,6 +160,8 @@ def measured(problem: Problem, labels: Ints, variant: str, households_min: int, 
         What the plan is best at.
     households_min, households_max
         The limits.
+    loose
+        How many pieces of each unit nothing can join, shape (n,).
 
     Returns
     -------
@@ -168,7 +177,8 @@ def measured(problem: Problem, labels: Ints, variant: str, households_min: int, 
         found.append(Violation(rule, Severity.ERROR, (grid_name(problem, int(grid)),), facts))
     for grid in np.flatnonzero(division.parts > 1):
         # What only a virtual join holds together is a fact of the land and not of the plan.
-        severity = Severity.ERROR if division.unit_groups[grid] > 1 else Severity.WARNING
+        apart = int(division.parts[grid]) - int(loose[labels == grid].sum())
+        severity = Severity.ERROR if apart > 1 else Severity.WARNING
         pieces = {"count": int(division.parts[grid])}
         found.append(Reason("grid_parts", severity, (grid_name(problem, int(grid)),), pieces))
     if problem.compound_codes:
