@@ -140,7 +140,7 @@ def propose(
 
     Example: `wangge propose --units units.gpkg --households HH --goal compact --seconds 30 -o plan.geojson`
     """
-    from gis.service.proposing_files import propose_file
+    from gis.service.plans.proposing_files import propose_file
 
     with (
         Progress(console=Console(stderr=True), transient=True, disable=as_json) as bar,

@@ -66,8 +66,8 @@ def assign(
     Example: `wangge assign incidents.csv --crs gcj02 -o assigned.csv`
     """
     from gis.layers.database import open_database
-    from gis.service.assigning import assign_file, owners_from_file
-    from gis.service.one_off import owners_as_of
+    from gis.service.owning.assigning import assign_file, owners_from_file
+    from gis.service.owning.one_off import owners_as_of
 
     columns = (
         TextColumn("{task.description}"),
@@ -132,7 +132,7 @@ def locate(
     Example: `wangge locate 111.62 40.81 --crs gcj02`
     """
     from gis.layers.database import open_database
-    from gis.service.one_off import locate_once
+    from gis.service.owning.one_off import locate_once
 
     with open_database(settings()) as database, database.connection() as connection:
         answer = locate_once(

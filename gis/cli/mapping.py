@@ -79,7 +79,7 @@ def publish(
     Example: `wangge publish-site --community 150103099901 --base-url https://example.cn/grids/ -o site/`
     """
     from gis.layers.database import open_database
-    from gis.service.site import publish_site
+    from gis.service.residents.site import publish_site
 
     with open_database(settings()) as database, _out.status("publishing"):
         site = publish_site(
@@ -101,7 +101,7 @@ def handbook(
     Example: `wangge handbook --community 150103099901 -o handbook.pdf`
     """
     from gis.layers.database import open_database
-    from gis.service.handbook import make_handbook
+    from gis.service.residents.handbook import make_handbook
 
     with open_database(settings()) as database, _out.status("setting the handbook"):
         make_handbook(database, community, out, settings=settings(), language=language, base_url=base_url)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from gis.errors import NotFoundError
 from gis.layers.base import PUBLIC_SCHEMA
-from gis.service.current import InForce
+from gis.service.owning.current import InForce
 from gis.terms import DivisionLevel
 
 _VIEWS = {

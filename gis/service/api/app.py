@@ -20,7 +20,6 @@ from gis import __version__
 from gis.errors import UnavailableError
 from gis.layers.database import Database, connect, open_database
 from gis.layers.refusals import told
-from gis.service.addresses import Geocoder
 from gis.service.api import (
     batch_routes,
     errors,
@@ -36,10 +35,11 @@ from gis.service.api.locate_door import LocateDoor
 from gis.service.api.ogc import Ogc
 from gis.service.api.shield import MEGABYTE, Shield, content_policy, security_headers
 from gis.service.api.state import Limiter, Service
-from gis.service.compiled import Compiled
-from gis.service.current import Current
-from gis.service.feed import Feed
-from gis.service.taking_force import took_force
+from gis.service.dispatch.addresses import Geocoder
+from gis.service.dispatch.feed import Feed
+from gis.service.dispatch.taking_force import took_force
+from gis.service.owning.compiled import Compiled
+from gis.service.owning.current import Current
 from gis.settings import Settings
 from gis.settings import settings as read_settings
 from maps.assets import STATIC as MAPS_STATIC

@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 
 from gis.errors import InputError
 from gis.service.api.state import TheService
-from gis.service.batches import FORMATS, answer_batch, owners_in_force
+from gis.service.owning.batches import FORMATS, answer_batch, owners_in_force
 
 router = APIRouter(prefix="/api/v1", tags=["locate"])
 

@@ -17,9 +17,9 @@ from gis.layers.refusals import told
 from gis.service.access import Actor, reach_of, require
 from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import Service, TheActor, TheLanguage, TheService
-from gis.service.feed import Told, events_since
-from gis.service.locating import as_of_time
-from gis.service.statistics import as_csv, as_xlsx, statistics
+from gis.service.dispatch.feed import Told, events_since
+from gis.service.dispatch.statistics import as_csv, as_xlsx, statistics
+from gis.service.owning.locating import as_of_time
 from gis.terms import Role
 
 router = APIRouter(prefix="/api/v1", default_response_class=JsonResponse)

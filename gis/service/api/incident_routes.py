@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from gis.errors import InputError
-from gis.service import dispatching, photos, queue, reporting
 from gis.service.access import Actor, require
-from gis.service.addresses import find_places
 from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import PerhapsActor, Service, TheActor, TheService
-from gis.service.dispatching import Step
-from gis.service.reporting import OPEN_STATES, Report
-from gis.service.visits import record_visit
+from gis.service.dispatch import dispatching, photos, queue, reporting
+from gis.service.dispatch.addresses import find_places
+from gis.service.dispatch.dispatching import Step
+from gis.service.dispatch.reporting import OPEN_STATES, Report
+from gis.service.dispatch.visits import record_visit
 from gis.settings import CHINA_STANDARD_TIME
 from gis.terms import Role
 

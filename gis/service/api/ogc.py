@@ -36,14 +36,14 @@ from gis.layers.base import PUBLIC_SCHEMA
 from gis.layers.database import Database
 from gis.layers.schema import layer_model
 from gis.service.api import errors
-from gis.service.public_layer import PUBLIC_FIELDS
+from gis.service.residents.public_layer import PUBLIC_FIELDS
 
 log = logging.getLogger(__name__)
 
 OGC_LAYERS = tuple(layer for layer in PUBLIC_FIELDS if layer != "staff")
 """The collections: every public layer that has a shape."""
 
-_TEMPLATES = Path(__file__).parents[1] / "site_templates"
+_TEMPLATES = Path(__file__).parents[1] / "residents" / "site_templates"
 _SHUT = {"filter", "filter-lang", "filter-crs"}
 _FORMATS_SHUT = {"csv"}
 _CATALOGUE_S = 60.0

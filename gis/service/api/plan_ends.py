@@ -12,11 +12,11 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from gis.service import proposing, publishing, reviewing
 from gis.service.access import Actor
 from gis.service.api.json_response import JsonResponse, as_json
 from gis.service.api.state import Service, TheActor, TheService
-from gis.service.proposal_runner import runner_of
+from gis.service.plans import proposing, publishing, reviewing
+from gis.service.plans.proposal_runner import runner_of
 
 router = APIRouter(default_response_class=JsonResponse)
 

@@ -13,11 +13,11 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from gis.errors import InputError
-from gis.service import plan_exchange, plan_starting, plan_view, redrawing
 from gis.service.api import plan_ends
 from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import TheActor, TheService
-from gis.service.plan_steps import Outcome
+from gis.service.plans import plan_exchange, plan_starting, plan_view, redrawing
+from gis.service.plans.plan_steps import Outcome
 
 router = APIRouter(prefix="/api/v1", tags=["plans"], default_response_class=JsonResponse)
 router.include_router(plan_ends.router)

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from gis.service import verifying, walking
 from gis.service.access import require
 from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import TheActor, TheService
+from gis.service.residents import verifying, walking
 from gis.terms import Role
 
 router = APIRouter(prefix="/api/v1", tags=["residents"], default_response_class=JsonResponse)

@@ -14,10 +14,10 @@ from fastapi import Depends, Header, Query, Request
 from gis.errors import TooManyError, UnavailableError
 from gis.layers.database import Database
 from gis.service.access import Actor, actor_of
-from gis.service.addresses import Geocoder
-from gis.service.current import Current
-from gis.service.feed import Feed
-from gis.service.quick import QuickLocate, quick_locate
+from gis.service.dispatch.addresses import Geocoder
+from gis.service.dispatch.feed import Feed
+from gis.service.owning.current import Current
+from gis.service.owning.quick import QuickLocate, quick_locate
 from gis.settings import Settings
 from gis.texts import Language, as_language
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gis.service.address_words import likeness, plain, take_apart
+from gis.service.dispatch.address_words import likeness, plain, take_apart
 from tests.service.conftest import COMMUNITY, SOUTH, WEST, Town
 
 TWO_OF_LIGHT = COMMUNITY + "00002"

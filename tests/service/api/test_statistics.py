@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from sqlalchemy import text
 
-from gis.service.statistics import COLUMNS
+from gis.service.dispatch.statistics import COLUMNS
 from tests.service.conftest import COMMUNITY, Town
 
 pytestmark = pytest.mark.database

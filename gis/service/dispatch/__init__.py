@@ -1,0 +1,1 @@
+"""WHAT HAPPENS TO AN INCIDENT: reports, steps, queue, addresses, feed and statistics."""

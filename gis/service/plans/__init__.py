@@ -1,0 +1,1 @@
+"""HOW A DIVISION CHANGES: drafts, proposals, review and publication."""
