@@ -138,13 +138,20 @@ WATCH = """
 """
 
 
+PATIENCE_S = 60.0
+"""After so long on one page no further gesture or opening is tried."""
+
+
 def measure(browser: Browser, name: str, made_s: float, html: str, folder: Path, opens: int) -> Row:
     """Open a page, drag and zoom it, and note what a visitor would feel."""
     data = html.encode()
     file = folder / f"{name}.html"
     file.write_bytes(data)
     opened = []
+    patience = time.perf_counter() + PATIENCE_S
     for _ in range(opens):
+        if opened and time.perf_counter() > patience:
+            break
         context = browser.new_context(viewport={"width": 1280, "height": 800})
         context.route(
             "**/*", lambda route: route.continue_() if route.request.url.startswith("file") else route.abort()
@@ -181,13 +188,18 @@ def _used(page: Page) -> tuple[float, float]:
     }""")
     box = page.locator(".leaflet-container").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    patience = time.perf_counter() + PATIENCE_S
     for dx, dy in ((-260, 0), (0, -200), (260, 0), (0, 200)):
+        if time.perf_counter() > patience:
+            break  # nobody would go on dragging a page that answers so late
         page.mouse.move(x, y)
         page.mouse.down()
         page.mouse.move(x + dx, y + dy, steps=12)
         page.mouse.up()
         page.wait_for_timeout(350)
     for turn in (-120, -120, -120, 120, 120, 120):
+        if time.perf_counter() > patience:
+            break
         page.mouse.move(x, y)
         page.mouse.wheel(0, turn)
         page.wait_for_timeout(500)
