@@ -218,12 +218,36 @@ def _check(grids: gpd.GeoDataFrame, land: CommunityLand, staff: Reposting, when:
 
 
 def is_seamless(proof: Proof) -> bool:
-    """Tell whether all land has one owner; parts and cut buildings are the rules' business, and waivable."""
+    """Tell whether all land has one owner; parts and cut buildings are the rules' business, and waivable.
+
+    Parameters
+    ----------
+    proof
+        The proof of a draft's cover.
+
+    Returns
+    -------
+    bool
+        True where the cover is valid, equals the community, and no unit is loose.
+    """
     return proof.coverage_valid and proof.difference_m2 == 0 and proof.units_loose == 0
 
 
 def last_edition(connection: Connection, county: str) -> EditionStamp:
-    """Return the latest edition, one that is not in force yet included."""
+    """Return the latest edition, one that is not in force yet included.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    county
+        12 digits.
+
+    Returns
+    -------
+    EditionStamp
+        Its stamp.
+    """
     latest = connection.execute(
         select(Edition.effective_from)
         .where(Edition.county_code == county)
