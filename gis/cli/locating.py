@@ -59,6 +59,10 @@ def assign(
     force_crs: Annotated[
         bool, typer.Option("--force-crs", help="--crs beats the file's own label, known to be wrong.")
     ] = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="A Dask scheduler, tcp://…; POINTS and --out are then folders of Parquet files."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
 ) -> None:
     """Give every point of a file its grid: one row out for each row in, in order.
@@ -69,6 +73,11 @@ def assign(
     from gis.service.owning.assigning import assign_file, owners_from_file
     from gis.service.owning.one_off import owners_as_of
 
+    if cluster is not None:
+        _assign_together(
+            points, out, cluster, crs, grids, grid_id, grids_crs, as_of, lon_field, lat_field, as_json
+        )
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -112,6 +121,45 @@ def assign(
         print_account(_out, done.grids_report)
     for note in done.notes:
         _out.print(f"  {note}", markup=False)
+
+
+def _assign_together(
+    points: Path,
+    out: Path,
+    cluster: str,
+    crs: str | None,
+    grids: Path | None,
+    grid_id: str,
+    grids_crs: str | None,
+    as_of: dt.datetime | None,
+    lon_field: str | None,
+    lat_field: str | None,
+    as_json: bool,
+) -> None:
+    from gis.layers.database import open_database
+    from gis.service.owning.assigning import owners_from_file
+    from gis.service.owning.together import assign_folder, one_index
+
+    if grids is not None:
+        index = owners_from_file(grids, grid_id=grid_id, crs=grids_crs).layers[0].index
+    else:
+        with open_database(settings()) as database, database.connection() as connection:
+            index = one_index(connection, as_of)
+    done = assign_folder(
+        points,
+        out,
+        index,
+        cluster=cluster,
+        crs=crs,
+        lon_field=lon_field or "lon",
+        lat_field=lat_field or "lat",
+    )
+    counts = vars(done.tally)
+    if as_json:
+        typer.echo(json.dumps({"parts": done.parts, "counts": counts}, default=int))
+    else:
+        told = ", ".join(f"{count:,} {status}" for status, count in counts.items())
+        _out.print(f"{done.parts} files: {told}. They are in {out}.")
 
 
 def locate(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
-from gis.errors import InputError
+from gis.errors import InputError, UnavailableError
 from gis.settings import settings
 
 _out = Console(soft_wrap=True, highlight=False)
@@ -25,6 +29,7 @@ def add_commands(app: typer.Typer) -> None:
     """
     pictures = typer.Typer(help="Pictures of a place.", no_args_is_help=True)
     pictures.command("service")(service)
+    pictures.command("plan")(plan)
     app.add_typer(pictures, name="map")
     app.command("publish-site")(publish)
     app.command("handbook")(handbook)
@@ -60,6 +65,55 @@ def service(
         )
     write(picture, out)
     _out.print(f"The map is in {out} ({out.stat().st_size / 1024:,.0f} KB); open it in any browser.")
+
+
+def plan(
+    number: Annotated[int, typer.Option("--plan", min=1, help="Number of the plan.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page, or the PDF, to write.")],
+    language: Annotated[Literal["zh", "en"], typer.Option(help="Of the map.")] = "zh",
+) -> None:
+    """Draw a plan for the printed notice: old and new borders, names and counts, on A3 lying.
+
+    Example: `wangge map plan --plan 1 -o plan.pdf`
+    """
+    from gis.layers.database import open_database
+    from gis.service.mapping import plan_map
+    from maps.page import write
+
+    if out.suffix.lower() not in {".html", ".htm", ".pdf"}:
+        raise InputError(
+            f"{out.name} is neither a page nor a PDF", where="--out", mend="name it .html or .pdf"
+        )
+    with open_database(settings()) as database, database.connection() as connection:
+        picture = plan_map(connection, number, language=language)
+    if out.suffix.lower() == ".pdf":
+        with tempfile.TemporaryDirectory() as folder:
+            page = Path(folder) / "plan.html"
+            write(picture, page)
+            _print(page, out)
+    else:
+        write(picture, out)
+    _out.print(f"The map is in {out} ({out.stat().st_size / 1024:,.0f} KB).")
+
+
+def _print(page: Path, out: Path) -> None:
+    """Print a page as its own style says, by the browser that is installed."""
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        raise UnavailableError(
+            "a PDF needs Chromium", mend="install chromium, or write .html and print it yourself"
+        )
+    unboxed = ["--no-sandbox"] if os.getuid() == 0 else []  # Chromium has no sandbox for root
+    words = ["--headless", "--disable-gpu", "--no-pdf-header-footer", "--virtual-time-budget=8000", *unboxed]
+    profile, target = f"--user-data-dir={page.parent / 'profile'}", f"--print-to-pdf={out.absolute()}"
+    done = subprocess.run(
+        [browser, *words, profile, target, page.as_uri()],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode != 0 or not out.is_file():
+        raise UnavailableError("Chromium did not print the page", mend="write .html and print it yourself")
 
 
 Community = Annotated[str, typer.Option(help="Code of the community.")]

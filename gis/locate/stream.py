@@ -26,8 +26,8 @@ from gis.locate.index import GridIndex
 
 BATCH_ROWS = 1 << 20
 
-OWNER_COLUMN = "grid_code"
-DETAIL_COLUMNS = ("status", "margin_m", "nearest_code", "distance_m")
+OWNER_COLUMN = "grid"
+DETAIL_COLUMNS = ("status", "margin_m", "nearest", "distance_m")
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def assign_batch(
             OWNER_COLUMN: _coded(position, codes),
             "status": status.dictionary_encode(),
             "margin_m": pa.array(found.margin_m, from_pandas=True),
-            "nearest_code": _coded(found.nearest, codes),
+            "nearest": _coded(found.nearest, codes),
             "distance_m": pa.array(found.distance_m, from_pandas=True),
         }
     else:

@@ -11,12 +11,16 @@ from gis.layers.grid import ColourTheme
 from gis.layers.service_point import ServiceCategory
 from gis.service.checking import Checked
 from gis.service.community_frames import CommunityFrames, read_community
+from gis.service.plans.plan_memory import load_draft
+from gis.service.plans.reviewing import review_draft
 from gis.settings import CHINA_STANDARD_TIME, Settings
 from gis.texts import Language
 from maps.assets import Delivery
 from maps.basemaps import basemap
 from maps.check_report import check_report
+from maps.grid_map import grid_map
 from maps.service_map import ServiceMap, service_map
+from maps.sheet import SheetMap
 
 
 def community_map(
@@ -101,6 +105,46 @@ def check_page(done: Checked, *, language: Language = "zh", delivery: Delivery =
         delivery=delivery,
     )
     return str(picture.html())
+
+
+def plan_map(connection: Connection, plan_id: int, *, language: Language = "zh") -> SheetMap:
+    """Make the planning map of a draft for the printed notice: old and new borders, names and counts.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    plan_id
+        The plan.
+    language
+        The map's language.
+
+    Returns
+    -------
+    SheetMap
+        A Folium map; its page prints on A3 lying.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such plan.
+    """
+    draft = load_draft(connection, plan_id)
+    community = read_community(connection, draft.row.community_code)
+    review = review_draft(connection, draft, dt.datetime.now(dt.UTC))
+    sizes = review.report.grids
+    counted = sizes["households"].astype(object).where(sizes["households"].notna(), None)
+    return grid_map(
+        review.new.grids,
+        today=community.grids,
+        households=dict(zip(sizes["grid_code"], counted, strict=True)),
+        streets=community.streets,
+        buildings=community.buildings,
+        households_min=review.report.households_min,
+        households_max=review.report.households_max,
+        place=community.name,
+        language=language,
+    )
 
 
 def updated_on(frames: CommunityFrames) -> dt.date:

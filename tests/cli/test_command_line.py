@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import typer
+from distributed import LocalCluster
 
 from gis import cli
 from gis.cli.layers import Layer
 from gis.demo.community import make_community
-from gis.layers.database import Database
+from gis.layers.database import Database, connect
 from gis.layers.schema import LAYERS
+from gis.service.access import Actor
 from gis.service.loading import load_place
+from gis.service.plans.plan_starting import start_plan
 from gis.settings import settings
+from gis.terms import Role
 
 COMMUNITY = "150103099901"
 
@@ -147,6 +154,49 @@ def test_assign_answers_every_row_from_the_edition_in_force(
 
 
 @pytest.mark.database
+@pytest.mark.slow
+def test_assign_on_a_cluster_answers_as_one_machine_does(
+    run: Callable[..., tuple[int, str, str]], demo: None, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(1)
+    points = pd.DataFrame(
+        {"lon": rng.uniform(111.615, 111.626, 500), "lat": rng.uniform(40.805, 40.815, 500)}
+    )
+    (tmp_path / "in").mkdir()
+    for part in range(2):
+        points.iloc[part::2].to_parquet(tmp_path / "in" / f"{part}.parquet", index=False)
+    points.iloc[0::2].to_csv(tmp_path / "one.csv", index=False)
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+    ) as cluster:
+        status, out, error = run(
+            "assign", tmp_path / "in", "-o", tmp_path / "out", "--crs", "wgs84",
+            "--cluster", cluster.scheduler_address, "--json",
+        )  # fmt: skip
+    assert status == 0, error
+    assert json.loads(out)["parts"] == 2
+    run("assign", tmp_path / "one.csv", "-o", tmp_path / "one.parquet", "--crs", "wgs84")
+    together = pd.read_parquet(tmp_path / "out" / "0.parquet")
+    alone = pd.read_parquet(tmp_path / "one.parquet")
+    assert (
+        together["grid"].astype(object).fillna("").tolist()
+        == alone["grid"].astype(object).fillna("").tolist()
+    )
+
+
+def test_a_cluster_that_is_away_is_told(
+    run: Callable[..., tuple[int, str, str]], shared_data: Path, tmp_path: Path
+) -> None:
+    zones = shared_data / "aberdeen" / "aberdeen_dz.geojson"
+    status, _, error = run(
+        "assign", tmp_path / "none", "-o", tmp_path / "out", "--crs", "wgs84",
+        "--grids", zones, "--id", "DZ_CODE", "--cluster", "tcp://127.0.0.1:9",
+    )  # fmt: skip
+    assert status == 1
+    assert "folder of Parquet files" in error
+
+
+@pytest.mark.database
 def test_check_passes_the_demonstration_community(
     run: Callable[..., tuple[int, str, str]], demo: None
 ) -> None:
@@ -197,6 +247,25 @@ def test_the_service_map_is_one_file_that_asks_nobody(
     assert '<html lang="zh' in page
     assert "<script src" not in page
     assert "<link rel" not in page
+
+
+@pytest.mark.database
+@pytest.mark.browser
+def test_a_plan_is_drawn_and_printed_on_a3_lying(
+    run: Callable[..., tuple[int, str, str]], demo: None, demo_url: str, tmp_path: Path
+) -> None:
+    database = connect(demo_url)
+    with database.connection() as connection:
+        actor = Actor("王规划", Role.PLANNER, COMMUNITY)
+        plan = start_plan(connection, actor, COMMUNITY, name="示例方案").row.id
+    database.engine.dispose()
+    assert run("map", "plan", "--plan", plan, "-o", tmp_path / "plan.html")[0] == 0
+    assert "示例花苑网格" in (tmp_path / "plan.html").read_text(encoding="utf-8")
+    assert run("map", "plan", "--plan", plan, "-o", tmp_path / "plan.pdf")[0] == 0
+    facts = subprocess.run(["pdfinfo", tmp_path / "plan.pdf"], capture_output=True, text=True, check=True)
+    size = re.search(r"Page size:\s+([\d.]+) x ([\d.]+)", facts.stdout)
+    assert size is not None
+    assert [round(float(part) / 72 * 25.4) for part in size.groups()] == [420, 297]
 
 
 def test_doctor_names_what_is_wrong(

@@ -85,7 +85,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(cluster, tmp_path):
         )
         owner = index.locate(before["lon"], before["lat"])
         np.testing.assert_array_equal(
-            after["grid_code"].to_pandas().to_numpy(dtype=object, na_value=None),
+            after["grid"].to_pandas().to_numpy(dtype=object, na_value=None),
             np.array([*codes, None], dtype=object)[owner],
         )
         ids.append(after["id"].to_numpy())

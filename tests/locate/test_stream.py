@@ -46,9 +46,9 @@ def test_every_row_once_and_in_order(source, tmp_path):
     target = tmp_path / "out" / "owned.parquet"
     tally = assign_parquet(INDEX, source, target)
     before, after = pq.read_table(source), pq.read_table(target)
-    assert after.column_names == ["id", "lon", "lat", "text", "grid_code"]
-    assert after.drop_columns("grid_code").to_pandas().equals(before.to_pandas())
-    codes = after["grid_code"].to_pylist()
+    assert after.column_names == ["id", "lon", "lat", "text", "grid"]
+    assert after.drop_columns("grid").to_pandas().equals(before.to_pandas())
+    codes = after["grid"].to_pylist()
     assert codes == expected_codes(before)
     owned = sum(code is not None for code in codes)
     assert tally == Tally(len(before), owned, len(before) - owned - 2, 2)
@@ -59,7 +59,7 @@ def test_detail_and_fewer_columns(source, tmp_path):
     target = tmp_path / "owned.parquet"
     assign_parquet(INDEX, source, target, keep=["id"], detail=True)
     after = pq.read_table(target).to_pandas()
-    assert list(after.columns) == ["id", "grid_code", "status", "margin_m", "nearest_code", "distance_m"]
+    assert list(after.columns) == ["id", "grid", "status", "margin_m", "nearest", "distance_m"]
     before = pq.read_table(source)
     detail = INDEX.locate_detail(before["lon"], before["lat"])
     assert after["status"].tolist() == detail.status.tolist()
@@ -74,7 +74,7 @@ def test_another_datum_is_converted(source, tmp_path):
     shifted = tmp_path / "gcj.parquet"
     pq.write_table(pa.table({"x": lon, "y": lat}), shifted)
     assign_parquet(INDEX, shifted, tmp_path / "out.parquet", lon="x", lat="y", datum=GCJ02)
-    codes = pq.read_table(tmp_path / "out.parquet")["grid_code"].to_pylist()
+    codes = pq.read_table(tmp_path / "out.parquet")["grid"].to_pylist()
     margin = INDEX.locate_detail(before["lon"], before["lat"])
     clear = np.nan_to_num(margin.margin_m) > 0.01
     assert clear.any()
@@ -87,7 +87,7 @@ def test_an_empty_file_stays_a_file(source, tmp_path):
     empty = tmp_path / "empty.parquet"
     pq.write_table(pq.read_table(source).slice(0, 0), empty)
     assert assign_parquet(INDEX, empty, tmp_path / "out.parquet") == Tally()
-    assert pq.read_table(tmp_path / "out.parquet").column_names[-1] == "grid_code"
+    assert pq.read_table(tmp_path / "out.parquet").column_names[-1] == "grid"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_wrong_columns_are_named_and_nothing_is_left(source, tmp_path, options, 
 def test_a_column_that_would_be_overwritten_is_refused(source, tmp_path):
     again = tmp_path / "again.parquet"
     assign_parquet(INDEX, source, again)
-    with pytest.raises(InputError, match="column 'grid_code' already"):
+    with pytest.raises(InputError, match="column 'grid' already"):
         assign_parquet(INDEX, again, tmp_path / "out.parquet")
 
 
