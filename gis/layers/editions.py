@@ -1,7 +1,8 @@
 """Editions: the published states of a county's grids, how to read one and how to write the next.
 
-Nothing published is changed: a redraw closes the boundaries that it replaces and opens new ones. Publishing
-within a county is serialised by a lock, and an edition takes force later than every edition before it.
+Nothing published is changed: a redraw closes the boundaries that it replaces and opens new ones, with the
+grids' names, types and themes. Publishing within a county is serialised by a lock, and an edition takes force
+later than every edition before it; until its hour nothing that is in force is touched.
 """
 
 from __future__ import annotations
@@ -61,6 +62,9 @@ class EditionStamp:
             "digest": self.digest,
         }
 
+
+FACTS = ("name", "parent_code", "colour_theme", "predecessors")
+"""What a grid is in an edition, beside its type and shape."""
 
 _STAMP = (Edition.id, Edition.county_code, Edition.number, Edition.effective_from, Edition.digest)
 
@@ -191,7 +195,8 @@ def publish_edition(
     county_code
         12 digits.
     grids
-        The frame ``grids`` of every grid that these communities have from now on.
+        The frame ``grids`` of every grid that these communities have from now on. A column of
+        :data:`FACTS` that it lacks stays as it was in the edition before.
     communities
         Which communities it is the new state of; the others stay as they are.
     effective_from
@@ -228,12 +233,13 @@ def publish_edition(
         )
     before = _grids_at(connection, county_code, last.effective_from if last else effective_from)
     shapes = shapely.normalize(as_multi(np.asarray(grids.geometry.array, dtype=object)))
-    after = grids.assign(geometry=gpd.GeoSeries(shapes, index=grids.index, crs=STORAGE_SRID))
+    after = _with_facts(
+        grids.assign(geometry=gpd.GeoSeries(shapes, index=grids.index, crs=STORAGE_SRID)), before
+    )
     same, closed = _compare(before, after, communities)
     if last is not None and same.all() and not closed:
-        write_frame(connection, "grids", _identities(grids))
         return last
-    write_frame(connection, "grids", _identities(grids))
+    _write_identities(connection, after, effective_from)
     kept = before[~before["grid_code"].isin(closed) & ~before["grid_code"].isin(after["grid_code"])]
     state = pd.concat([kept, after])[["grid_code", "grid_type", "geometry"]]
     stamp = _insert_edition(
@@ -286,6 +292,23 @@ def digest_of(grids: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def facts_of(grids: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """Tell what each grid is, so that two states can be compared: everything but its land.
+
+    Parameters
+    ----------
+    grids
+        ``grid_code``, ``grid_type`` and :data:`FACTS`.
+
+    Returns
+    -------
+    list of tuple
+        Code, type, name, parent, theme and predecessors (a tuple), in the frame's order; None where unknown.
+    """
+    columns = [_plain(grids[name]) for name in ("grid_code", "grid_type", *FACTS)]
+    return list(zip(*columns, strict=True))
+
+
 def _of_community(community_code: str | None) -> list[ColumnElement[bool]]:
     return [] if community_code is None else [Grid.community_code == community_code]
 
@@ -293,8 +316,9 @@ def _of_community(community_code: str | None) -> list[ColumnElement[bool]]:
 def _grids_at(
     connection: Connection, county_code: str, when: dt.datetime, where: Sequence[ColumnElement[bool]] = ()
 ) -> gpd.GeoDataFrame:
+    facts = [getattr(GridBoundary, column.name, column) for column in frame_columns(Grid)]
     query = (
-        select(*frame_columns(Grid), as_wkb(GridBoundary.geometry))
+        select(*facts, as_wkb(GridBoundary.geometry))
         .join(GridBoundary, GridBoundary.grid_code == Grid.grid_code)
         .where(GridBoundary.county_code == county_code, GridBoundary.valid.contains(when), *where)
         .order_by(Grid.grid_code)
@@ -324,13 +348,41 @@ def _compare(
     return same, [code for code in old["grid_code"] if code not in kept]
 
 
-def _prints(grids: gpd.GeoDataFrame) -> list[tuple[str, bytes]]:
+def _prints(grids: gpd.GeoDataFrame) -> list[tuple[Any, ...]]:
     shapes = shapely.to_wkb(shapely.normalize(np.asarray(grids.geometry.array, dtype=object)))
-    return list(zip(grids["grid_type"].astype(str), shapes, strict=True))
+    return list(zip(facts_of(grids), shapes, strict=True))
 
 
-def _identities(grids: gpd.GeoDataFrame) -> pd.DataFrame:
-    return pd.DataFrame(grids.drop(columns="geometry"))
+def _plain(column: pd.Series) -> list[Any]:
+    """Give plain values: None for every kind of missing, a tuple for every list."""
+    if column.name == "predecessors":
+        return [tuple(map(str, value)) if isinstance(value, (list, tuple)) else () for value in column]
+    return [None if pd.isna(value) else str(value) for value in column]
+
+
+def _with_facts(grids: gpd.GeoDataFrame, before: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Add the facts that a frame does not tell, as they were."""
+    former = before.set_index("grid_code")
+    known = {
+        name: grids["grid_code"].map(former[name].to_dict()).astype(object)
+        for name in FACTS
+        if name not in grids.columns
+    }
+    return grids.assign(**known)
+
+
+def _write_identities(connection: Connection, grids: gpd.GeoDataFrame, effective_from: dt.datetime) -> None:
+    """Write what the grids are; ahead of an edition's hour only the codes that are new."""
+    rows = pd.DataFrame(grids.drop(columns="geometry"))
+    rows["predecessors"] = pd.Series(
+        [list(codes) for codes in _plain(rows["predecessors"])], index=rows.index
+    )
+    if effective_from > dt.datetime.now(dt.UTC):
+        codes = rows["grid_code"].tolist()
+        known = connection.execute(select(Grid.grid_code).where(Grid.grid_code.in_(codes))).scalars()
+        rows = rows[~rows["grid_code"].isin(list(known))]
+    if len(rows):
+        write_frame(connection, "grids", rows)
 
 
 def _insert_edition(
@@ -378,8 +430,9 @@ def _open(connection: Connection, grids: gpd.GeoDataFrame, edition: EditionStamp
             "valid": Range(edition.effective_from, None, bounds="[)"),
             "edition_id": edition.id,
             "geometry": WKBElement(shape, srid=STORAGE_SRID),
+            **dict(zip(FACTS, facts, strict=True)),
         }
-        for code, kind, shape in zip(grids["grid_code"], grids["grid_type"], shapes, strict=True)
+        for (code, kind, *facts), shape in zip(facts_of(grids), shapes, strict=True)
     ]
     if rows:
         connection.execute(insert(GridBoundary), rows)

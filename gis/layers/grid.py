@@ -1,7 +1,8 @@
 """Grids, their boundaries over time, and the editions that publish them.
 
-A grid is an identity. Its shape is a :class:`GridBoundary` with a validity period. An :class:`Edition` is
-one published state of all boundaries of a county: those whose period holds its ``effective_from``.
+A grid is an identity. What it is over a period (shape, type, name, theme, parent) is a
+:class:`GridBoundary`. An :class:`Edition` is one published state of all boundaries of a county: those whose
+period holds its ``effective_from``. So a scheduled edition changes nothing at all before its hour.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import datetime as dt
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, Text, UniqueConstraint, func, text
-from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint, Range
+from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gis.layers.base import SCHEMA, Base, code, field, shape, term, texts
@@ -30,7 +31,11 @@ class ColourTheme(Base):
 
 
 class Grid(Base):
-    """A grid's identity: renumbered never, reused never."""
+    """A grid's identity: renumbered never, reused never.
+
+    Beside its code and community, the columns say what it was when last published in force; what it is in an
+    edition is said by its boundary there.
+    """
 
     __tablename__ = "grid"
     code_column = "grid_code"
@@ -78,7 +83,7 @@ class Edition(Base):
 
 
 class GridBoundary(Base):
-    """A grid's shape over a period. Only its end may be set, once, when a later edition closes it."""
+    """What a grid is over a period. Only its end may be set, once, when a later edition closes it."""
 
     __tablename__ = "grid_boundary"
     code_column = "grid_code"
@@ -88,7 +93,20 @@ class GridBoundary(Base):
     )
 
     grid_code: Mapped[str] = code("grid_code", "The grid", ForeignKey(f"{SCHEMA}.grid.grid_code"))
-    grid_type: Mapped[str] = term("grid_type", GridType, "The grid's type, copied for the overlap check")
+    grid_type: Mapped[str] = term("grid_type", GridType, "The grid's type")
+    name: Mapped[str | None] = mapped_column(Text, doc="Its name, if it has one")
+    parent_code: Mapped[str | None] = code(
+        "parent_code",
+        "The grid that a micro grid is part of",
+        ForeignKey(f"{SCHEMA}.grid.grid_code", deferrable=True, initially="DEFERRED"),
+        kind="grid_code",
+    )
+    colour_theme: Mapped[str | None] = mapped_column(
+        Text, ForeignKey(f"{SCHEMA}.colour_theme.theme"), doc="Colour theme"
+    )
+    predecessors: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), doc="Codes of the grids that it was made from", server_default="{}"
+    )
     county_code: Mapped[str] = code(
         "county_code", "The county", ForeignKey(f"{SCHEMA}.division.division_code"), kind="division_code"
     )

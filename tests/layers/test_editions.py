@@ -90,6 +90,29 @@ def test_the_same_state_makes_no_new_edition(county: Database) -> None:
     assert publish(county, grids(), DAY + dt.timedelta(days=1)) == first
 
 
+def test_names_types_and_themes_wait_for_their_hour(county: Database) -> None:
+    first = publish(county, grids(colour_theme="red"))
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=2)
+    renamed = grids(name=["甲", "二"], colour_theme=["green", "red"], predecessors=[[COMMUNITY + "002"], []])
+    second = publish(county, renamed, later)
+    assert second.number == 2
+    with county.connection() as connection:
+        in_force, scheduled = (read_grids(connection, one) for one in (first, second))
+        shown = connection.execute(
+            text("SELECT name, colour_theme, predecessors FROM current_layers.grid ORDER BY grid_code")
+        ).all()
+        identity = connection.execute(text("SELECT name FROM wangge.grid ORDER BY grid_code")).scalars().all()
+    assert in_force["name"].tolist() == identity == ["一", "二"]
+    assert [tuple(row) for row in shown] == [("一", "red", []), ("二", "red", [])]
+    assert scheduled["name"].tolist() == ["甲", "二"]
+    assert scheduled["colour_theme"].tolist() == ["green", "red"]
+    assert scheduled["predecessors"].tolist() == [[COMMUNITY + "002"], []]
+    # What a frame does not tell stays as the edition before had it.
+    third = publish(county, grids(111.011).drop(columns="name"), later + dt.timedelta(days=1))
+    with county.connection() as connection:
+        assert read_grids(connection, third)["name"].tolist() == ["甲", "二"]
+
+
 def test_an_edition_takes_force_after_the_one_before(county: Database) -> None:
     publish(county, grids())
     with pytest.raises(ConflictError, match="edition 1"):
@@ -125,6 +148,7 @@ def test_an_exclusive_grid_may_lie_on_a_basic_one(county: Database) -> None:
         "UPDATE wangge.grid_boundary SET geometry = ST_Translate(geometry, 1, 0)",
         "UPDATE wangge.grid_boundary SET valid = tstzrange(lower(valid) - interval '1 day', now())",
         "TRUNCATE wangge.audit",
+        "UPDATE wangge.grid_boundary SET name = 'x', valid = tstzrange(lower(valid), now())",
         "UPDATE wangge.audit SET actor = 'x'",
         "DELETE FROM wangge.event",
         "DELETE FROM current_layers.grid",

@@ -59,11 +59,13 @@ WITH dealt AS (
     WHERE grid_code LIKE :within AND visited_at >= :since AND visited_at < :until
     GROUP BY 1, 2
 )
-SELECT period, grid_code, g.name, coalesce(reported, 0) AS reported, coalesce(closed, 0) AS closed,
+SELECT period, grid_code, coalesce(now.name, g.name) AS name, coalesce(reported, 0) AS reported,
+    coalesce(closed, 0) AS closed,
     closed::float / nullif(reported, 0) AS closure_rate, hours_to_close, coalesce(late, 0) AS late,
     rating::float AS rating, coalesce(visits, 0) AS visits,
     coalesce(households_visited, 0) AS households_visited
 FROM dealt FULL JOIN seen USING (grid_code, period) JOIN wangge.grid AS g USING (grid_code)
+    LEFT JOIN current_layers.grid AS now USING (grid_code)
 ORDER BY period, grid_code
 """
 

@@ -21,6 +21,7 @@ from gis.layers.editions import (
     digest_of,
     edition_at,
     edition_numbered,
+    facts_of,
     publish_edition,
     read_grids,
 )
@@ -318,7 +319,7 @@ def _check_base(connection: Connection, draft: PlanDraft) -> None:
         return
     base = edition_numbered(connection, county, draft.row.base_number)
     then, now = (read_grids(connection, one, community_code=draft.row.community_code) for one in (base, last))
-    if digest_of(then) != digest_of(now):
+    if facts_of(then) != facts_of(now) or digest_of(then) != digest_of(now):
         raise ConflictError(
             f"edition {last.number} changed this community's grids after the plan was begun "
             f"from edition {base.number}",

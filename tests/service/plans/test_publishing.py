@@ -96,6 +96,16 @@ def publish(place: Database, plan: int, version: int, **more) -> Published:
     return do(place, publish_plan, WANG, plan, version, waivers=reasons(review), **more)
 
 
+def shown(place: Database) -> list[list[tuple]]:
+    """Everything that readers see of grids and staff now."""
+    views = ("current_layers.grid", "public_layers.grid", "current_layers.staff", "public_layers.staff")
+    with place.connection() as connection:
+        return [
+            [tuple(row) for row in connection.execute(text(f"SELECT * FROM {view} ORDER BY id"))]
+            for view in views
+        ]
+
+
 def test_a_redraw_becomes_the_next_edition_with_its_record(place: Database, plan: int) -> None:
     moved = push_border(place, plan)
     done = publish(place, plan, 2, note="调边界")
@@ -259,14 +269,20 @@ def test_staff_go_with_their_grid_or_where_they_are_asked_for(place: Database, p
 
 def test_a_scheduled_edition_takes_force_at_its_hour(place: Database, plan: int) -> None:
     push_border(place, plan)
+    do(place, set_grid, WANG, plan, 2, A, {"name": "新名字", "colour_theme": "blue"})
+    before = shown(place)
     hour = dt.datetime.now(dt.UTC) + dt.timedelta(days=3)
-    done = publish(place, plan, 2, effective_from=hour)
+    done = publish(place, plan, 3, effective_from=hour)
+    # What anybody sees of the grids, and who serves in them, is as it was, to the letter.
+    assert shown(place) == before
     with place.connection() as connection:
         assert edition_at(connection, COUNTY).number == 1
         assert edition_at(connection, COUNTY, hour) == done.edition
         assert settle_incidents(connection, COUNTY) == 0
+        then = read_grids(connection, done.edition, community_code=COMMUNITY).set_index("grid_code")
+    assert then.loc[A, ["name", "colour_theme"]].tolist() == ["新名字", "blue"]
     with pytest.raises(InputError, match="past"):
-        publish(place, plan, 3, effective_from=dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
+        publish(place, plan, 4, effective_from=dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
 
 
 def test_two_plans_of_one_community_cannot_both_be_published_unseen(place: Database, plan: int) -> None:
@@ -337,3 +353,24 @@ def test_a_publication_that_is_killed_leaves_nothing_but_the_saved_draft(place: 
     assert (draft.row.state, draft.row.version) == ("draft", 2)
     assert {draft.labels[draft.core.units.row_of[name]] for name in moved} == {A}
     assert publish(place, plan, 2).edition.number == 2
+
+
+def test_a_new_name_alone_is_an_edition_and_going_back_brings_the_old_one(place: Database, plan: int) -> None:
+    with place.connection() as connection:
+        other = start_plan(connection, WANG, COMMUNITY, "另一个").row.id
+    do(place, set_grid, WANG, plan, 1, A, {"name": "新名字"})
+    publish(place, plan, 2)
+    push_border(place, other)
+    # The other plan knows the old name only: published unseen, it would take the new one back.
+    with pytest.raises(ConflictError, match="edition 2 changed"):
+        publish(place, other, 2)
+    do(place, roll_back, WANG, COMMUNITY, 1, reason="还是原来的好")
+    with place.connection() as connection:
+        names = [
+            read_grids(connection, edition_numbered(connection, COUNTY, number)).set_index("grid_code")[
+                "name"
+            ][A]
+            for number in (1, 2, 3)
+        ]
+    assert names[1] == "新名字"
+    assert names[0] == names[2] != names[1]
