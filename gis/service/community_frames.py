@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
-from geoalchemy2 import functions as spatial
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import Connection, func, or_, select, text
 
 from gis.codes import check_code, county_of
 from gis.errors import NotFoundError
@@ -22,8 +22,8 @@ from gis.layers.street import Street
 from gis.settings import CHINA_STANDARD_TIME
 from gis.terms import DivisionLevel
 
-_NEARBY_DEG = 0.002
-"""Streets within some 200 m of the border are what people find their way by."""
+_NEAR_DEG = 0.00225
+"""Streets within some 250 m of the border are what people find their way by."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class CommunityFrames:
 
 
 def read_community(
-    connection: Connection, community_code: str, *, as_of: dt.datetime | None = None, public: bool = False
+    connection: Connection, community_code: str, *, as_of: dt.datetime | None = None
 ) -> CommunityFrames:
     """Read a community.
 
@@ -73,8 +73,6 @@ def read_community(
         12 digits.
     as_of
         The time whose edition and staff are wanted; now unless given. Counts are as they stand now.
-    public
-        Only the service points that residents may see, and only staff with a published number.
 
     Returns
     -------
@@ -98,8 +96,6 @@ def read_community(
     grids = read_grids(connection, edition, community_code=community_code)
     day = (as_of or dt.datetime.now(CHINA_STANDARD_TIME)).date()
     in_office = (Staff.valid_from <= day, or_(Staff.valid_to.is_(None), Staff.valid_to > day))
-    shown = (ServicePoint.public,) if public else ()
-    published = (Staff.public_phone.is_not(None),) if public else ()
     theirs = or_(Staff.grid_code.in_(grids["grid_code"].tolist()), Staff.division_code == community_code)
     return CommunityFrames(
         edition=edition,
@@ -108,14 +104,28 @@ def read_community(
         compounds=read_frame(connection, "compounds", Compound.community_code == community_code),
         buildings=read_frame(connection, "buildings", Building.community_code == community_code),
         service_points=read_frame(
-            connection, "service_points", ServicePoint.community_code == community_code, *shown
+            connection, "service_points", ServicePoint.community_code == community_code
         ),
-        streets=read_frame(connection, "streets", _near(community_code)),
-        staff=read_frame(connection, "staff", theirs, *in_office, *published),
+        streets=read_frame(connection, "streets", streets_about(community_code, Street, Division)),
+        staff=read_frame(connection, "staff", theirs, *in_office),
     )
 
 
-def _near(community_code: str) -> ColumnElement[bool]:
-    land = select(Division.geometry).where(Division.division_code == community_code).scalar_subquery()
-    near: ColumnElement[bool] = spatial.ST_DWithin(Street.geometry, land, _NEARBY_DEG)
-    return or_(Street.community_code == community_code, near)
+def streets_about(community_code: str, streets: Any, divisions: Any) -> Any:
+    """Choose a community's own streets and those that pass near it.
+
+    Parameters
+    ----------
+    community_code
+        12 digits.
+    streets, divisions
+        Where their columns are: the models, or the columns of the public views.
+
+    Returns
+    -------
+    sqlalchemy.ColumnElement
+        A condition on ``streets``; true for its own alone where the community has no border.
+    """
+    land = select(divisions.geometry).where(divisions.division_code == community_code).scalar_subquery()
+    near = func.coalesce(func.ST_DWithin(streets.geometry, land, _NEAR_DEG), text("FALSE"))
+    return or_(streets.community_code == community_code, near)

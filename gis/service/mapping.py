@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 
-import pandas as pd
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from gis.layers.grid import ColourTheme
-from gis.layers.service_point import ServiceCategory
 from gis.service.checking import Checked
-from gis.service.community_frames import CommunityFrames, read_community
+from gis.service.community_frames import read_community
 from gis.service.plans.plan_memory import load_draft
 from gis.service.plans.reviewing import review_draft
-from gis.settings import CHINA_STANDARD_TIME, Settings
+from gis.service.residents.public_layer import PublicPlace, read_public_place
+from gis.service.residents.wording import shortened
+from gis.settings import Settings
 from gis.texts import Language
 from maps.assets import Delivery
 from maps.basemaps import basemap
@@ -47,33 +46,58 @@ def community_map(
     delivery
         ``served``, ``inline`` or ``folder``.
     as_of
-        The time whose edition is drawn; now unless given.
+        The time whose grids are drawn; now unless given. People and points are as they stand now.
 
     Returns
     -------
     ServiceMap
         A Folium map; ``.html()`` is the page.
     """
-    frames = read_community(connection, community_code, as_of=as_of, public=True)
+    place = read_public_place(connection, community_code, as_of=as_of)
+    return draw_place(place, settings, language=language, delivery=delivery)
+
+
+def draw_place(
+    place: PublicPlace, settings: Settings, *, language: Language = "zh", delivery: Delivery = "served"
+) -> ServiceMap:
+    """Draw the public layer of a community as its service map.
+
+    Parameters
+    ----------
+    place
+        What everybody may see of it.
+    settings
+        The basemap, and the words that a public map must carry.
+    language
+        That the page opens in; it carries both.
+    delivery
+        ``served``, ``inline`` or ``folder``; a served page lets people report what is wrong.
+
+    Returns
+    -------
+    ServiceMap
+        A Folium map; ``.html()`` is the page.
+    """
     return service_map(
-        frames.grids,
-        service_points=frames.service_points,
-        compounds=frames.compounds,
-        buildings=frames.buildings,
-        streets=frames.streets,
-        staff=frames.staff,
-        border=frames.community if frames.community.geometry.notna().all() else None,
-        categories=categories(connection),
-        themes=themes(connection),
-        place=frames.name,
+        place.grids,
+        service_points=place.service_points,
+        compounds=place.compounds,
+        buildings=place.buildings,
+        streets=place.streets,
+        staff=place.staff,
+        border=place.community if place.community.geometry.notna().all() else None,
+        categories=place.categories,
+        themes=place.themes,
+        place=shortened(place.name, 60),
         language=language,
         delivery=delivery,
         basemap=basemap(settings.basemap, key=settings.basemap_key, address=settings.basemap_url),
-        edition=frames.edition.number,
-        updated_on=updated_on(frames),
+        edition=place.edition.number if place.edition else None,
+        updated_on=place.updated_on,
         approval_number=settings.approval_number,
         verified_within_days=settings.verified_within_days,
         walking_speed_m_s=settings.walking_speed_m_s,
+        sample=place.sample,
     )
 
 
@@ -145,59 +169,3 @@ def plan_map(connection: Connection, plan_id: int, *, language: Language = "zh")
         place=community.name,
         language=language,
     )
-
-
-def updated_on(frames: CommunityFrames) -> dt.date:
-    """Tell the day of which a community's public layer is: its edition's, or its last verified entry's.
-
-    Parameters
-    ----------
-    frames
-        The community.
-
-    Returns
-    -------
-    datetime.date
-        The later of the two.
-    """
-    verified: list[dt.date] = frames.service_points["verified_on"].dropna().tolist()
-    return max([frames.edition.effective_from.astimezone(CHINA_STANDARD_TIME).date(), *verified])
-
-
-def categories(connection: Connection) -> pd.DataFrame:
-    """Read the table of service categories.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``category``, ``zh``, ``en``; in the order of legends.
-    """
-    rows = connection.execute(
-        select(ServiceCategory.category, ServiceCategory.name_zh, ServiceCategory.name_en).order_by(
-            ServiceCategory.position, ServiceCategory.category
-        )
-    ).all()
-    return pd.DataFrame(rows, columns=["category", "zh", "en"])
-
-
-def themes(connection: Connection) -> pd.DataFrame:
-    """Read the table of colour themes.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``colour_theme``, ``colour``, ``zh``, ``en``.
-    """
-    columns = (ColourTheme.theme, ColourTheme.colour, ColourTheme.name_zh, ColourTheme.name_en)
-    rows = connection.execute(select(*columns).order_by(ColourTheme.id)).all()
-    return pd.DataFrame(rows, columns=["colour_theme", "colour", "zh", "en"])

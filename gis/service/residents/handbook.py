@@ -18,8 +18,9 @@ from markupsafe import Markup
 
 from gis.errors import UnavailableError
 from gis.layers.database import Database
-from gis.service.residents.guide import Guide, make_guide
-from gis.service.residents.public_layer import PublicPlace, read_public_place
+from gis.service.residents.guide import Guide
+from gis.service.residents.guide_making import make_guide
+from gis.service.residents.public_layer import read_public_place
 from gis.service.residents.templating import TEMPLATES, templates
 from gis.settings import Settings
 from gis.terms import GridType
@@ -92,7 +93,7 @@ def make_handbook(
         place = read_public_place(connection, community_code)
     guide = make_guide(place, verified_within_days=settings.verified_within_days, on=on)
     return write_handbook(
-        guide, out, approval_number=settings.approval_number, sample=is_sample(place), language=language,
+        guide, out, approval_number=settings.approval_number, sample=place.sample, language=language,
         base_url=base_url,
     )  # fmt: skip
 
@@ -199,22 +200,6 @@ def handbook_html(
         "style": Markup(style),  # noqa: S704 - our own style sheet
     }
     return templates(language).get_template("handbook.html").render(values)
-
-
-def is_sample(place: PublicPlace) -> bool:
-    """Tell whether a place says of itself that it is made up.
-
-    Parameters
-    ----------
-    place
-        The place.
-
-    Returns
-    -------
-    bool
-        True where a division's name holds 示例数据, as those of the demonstration do.
-    """
-    return any("示例数据" in name for name in [place.name, *place.parents["name"].tolist()])
 
 
 def _printed(kind: str) -> bool:

@@ -2,13 +2,15 @@
 
 The views of the schema ``public_layers`` decide which rows are public; :data:`PUBLIC_FIELDS` decides which
 columns are, and a test holds every route, site, handbook and tile to it. Beside them leave the names in the
-legend's two tables and the numbers and codes of editions (:class:`Change`): nothing that anybody wrote about
+legend's two tables and the numbers and codes of editions
+(:class:`~gis.service.residents.changes.Change`): nothing that anybody wrote about
 a person.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -21,11 +23,13 @@ from sqlalchemy.sql import TableClause
 from gis.codes import check_code, county_of
 from gis.errors import NotFoundError
 from gis.layers.base import PUBLIC_SCHEMA
-from gis.layers.editions import EditionStamp, edition_at
+from gis.layers.editions import EditionStamp, edition_at, read_grids
 from gis.layers.frames import as_wkb, query_frame
-from gis.layers.grid import Edition, Grid, GridBoundary
+from gis.layers.grid import ColourTheme, GridBoundary
 from gis.layers.schema import layer_model
-from gis.service.mapping import categories, themes
+from gis.layers.service_point import ServiceCategory
+from gis.service.community_frames import streets_about
+from gis.service.residents.changes import Change, read_changes
 from gis.settings import CHINA_STANDARD_TIME
 from gis.terms import DivisionLevel
 
@@ -45,32 +49,31 @@ PUBLIC_FIELDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Layer → every column of it that is public. Adding one here is a decision about people: see the test."""
 
-NEAR_M = 250.0
-"""Streets so near to a community are what its people find their way by."""
+CLOCK_RANGE = r"(\d{1,2}:\d{2})\s*[–—−~～〜至到]\s*(?=\d{1,2}:\d{2})"
+"""From one time of the day to another, as people write it; for Python and for PostgreSQL."""
 
-
-@dataclass(frozen=True)
-class Change:
-    """What one edition changed in a community: codes only.
-
-    Attributes
-    ----------
-    number
-        The edition.
-    effective_from
-        From when.
-    digest
-        Of the county's whole state.
-    opened, redrawn, closed
-        Codes of grids that are new, have another border, or are no more; sorted.
+# Rows and their newest writer, table by table: another answer means a change, by whatever tool.
+_STAMP = text(
     """
-
-    number: int
-    effective_from: dt.datetime
-    digest: str
-    opened: tuple[str, ...]
-    redrawn: tuple[str, ...]
-    closed: tuple[str, ...]
+    SELECT string_agg(concat_ws(' ', part, rows, newest), ';' ORDER BY part) FROM (
+        SELECT 'division' AS part, count(*) AS rows, max(xmin::text::bigint) AS newest
+        FROM wangge.division WHERE division_code IN (:community, :street, :county)
+        UNION ALL SELECT 'grid', count(*), max(xmin::text::bigint)
+        FROM wangge.grid WHERE community_code = :community
+        UNION ALL SELECT 'compound', count(*), max(xmin::text::bigint)
+        FROM wangge.compound WHERE community_code = :community
+        UNION ALL SELECT 'building', count(*), max(xmin::text::bigint)
+        FROM wangge.building WHERE community_code = :community
+        UNION ALL SELECT 'service_point', count(*), max(xmin::text::bigint)
+        FROM wangge.service_point WHERE community_code = :community
+        UNION ALL SELECT 'street', count(*), max(xmin::text::bigint) FROM wangge.street
+        UNION ALL SELECT 'staff', count(*), max(xmin::text::bigint)
+        FROM wangge.staff WHERE left(grid_code, 12) = :community OR division_code = :community
+        UNION ALL SELECT 'service_category', count(*), max(xmin::text::bigint) FROM wangge.service_category
+        UNION ALL SELECT 'colour_theme', count(*), max(xmin::text::bigint) FROM wangge.colour_theme
+    ) AS parts
+    """
+)
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,11 @@ class PublicPlace:
             days.append(self.edition.effective_from.astimezone(CHINA_STANDARD_TIME).date())
         return max(days, default=None)
 
+    @property
+    def sample(self) -> bool:
+        """Whether it says of itself that it is made up, as the demonstration's names do."""
+        return any("示例数据" in name for name in [self.name, *self.parents["name"].tolist()])
+
     def layer(self, name: str) -> gpd.GeoDataFrame:
         """Return one of the layers by its name.
 
@@ -142,7 +150,9 @@ class PublicPlace:
         return cast("gpd.GeoDataFrame", getattr(self, name))
 
 
-def read_public_place(connection: Connection, community_code: str) -> PublicPlace:
+def read_public_place(
+    connection: Connection, community_code: str, *, as_of: dt.datetime | None = None
+) -> PublicPlace:
     """Read a community's public layer, all of it as it stood at one moment.
 
     Parameters
@@ -151,6 +161,8 @@ def read_public_place(connection: Connection, community_code: str) -> PublicPlac
         A transaction in which nothing was asked yet; from here on it only reads.
     community_code
         12 digits.
+    as_of
+        The time whose grids are wanted; now unless given. Everything else is as it stands now.
 
     Returns
     -------
@@ -160,7 +172,7 @@ def read_public_place(connection: Connection, community_code: str) -> PublicPlac
     Raises
     ------
     NotFoundError
-        If there is no such community.
+        If there is no such community, or no edition of its county was in force at ``as_of``.
     """
     check_code(community_code, "community_code")
     connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
@@ -172,10 +184,16 @@ def read_public_place(connection: Connection, community_code: str) -> PublicPlac
             where="community",
             mend="`wangge export divisions` lists those that are there",
         )
-    try:
-        edition = edition_at(connection, county_of(community_code))
-    except NotFoundError:
-        edition = None
+    edition = (
+        edition_at(connection, county_of(community_code), as_of)
+        if as_of
+        else _edition(connection, community_code)
+    )
+    if edition is not None and as_of is not None:
+        grids = read_grids(connection, edition, community_code=community_code)
+        grids = cast("gpd.GeoDataFrame", grids[list(PUBLIC_FIELDS["grids"])])
+    else:
+        grids = _read(connection, "grids", _view("grids").c.community_code == community_code)
     of_staff = _view("staff").c
     above = [county_of(community_code), f"{community_code[:9]}000"]
     return PublicPlace(
@@ -188,19 +206,20 @@ def read_public_place(connection: Connection, community_code: str) -> PublicPlac
             (func.left(of_staff.grid_code, 12) == community_code)
             | (of_staff.division_code == community_code),
         ),
-        streets=_read(connection, "streets", _near(community_code)),
+        grids=grids,
+        streets=_read(connection, "streets", streets_about(community_code, _view("streets").c, divisions.c)),
         categories=categories(connection),
         themes=themes(connection),
         changes=read_changes(connection, community_code),
         **{
             layer: _read(connection, layer, _view(layer).c.community_code == community_code)
-            for layer in ("grids", "compounds", "buildings", "service_points")
+            for layer in ("compounds", "buildings", "service_points")
         },
     )
 
 
-def read_changes(connection: Connection, community_code: str) -> tuple[Change, ...]:
-    """List the editions that changed a community's grids.
+def place_stamp(connection: Connection, community_code: str) -> str:
+    """Tell one state of a community's public layer from the next, without reading it.
 
     Parameters
     ----------
@@ -211,41 +230,77 @@ def read_changes(connection: Connection, community_code: str) -> tuple[Change, .
 
     Returns
     -------
-    tuple of Change
-        Those in force by now, the latest first.
+    str
+        The edition, the day (staff come and go with it) and, of each table, the rows and their last change.
     """
-    county = county_of(community_code)
+    check_code(community_code, "community_code")
+    edition = _edition(connection, community_code)
+    codes = {
+        "community": community_code,
+        "street": f"{community_code[:9]}000",
+        "county": county_of(community_code),
+    }
+    rows: str = connection.execute(_STAMP, codes).scalar_one()
+    day = dt.datetime.now(CHINA_STANDARD_TIME).date()
+    return f"{edition.number} {edition.digest} {day} {rows}" if edition else f"- {day} {rows}"
+
+
+def plain_hours(hours: str) -> str:
+    """Write times of the day from one to another with a plain hyphen, as OpenStreetMap's opening_hours does.
+
+    GDAL and other readers take ``08:30–17:30`` for a time of the day and keep the first half of it; they
+    leave ``08:30-17:30`` as it is. No words are added: on which days that is, the entry alone knows.
+
+    Parameters
+    ----------
+    hours
+        As it was written.
+
+    Returns
+    -------
+    str
+        The same with other dashes, ``~``, 至 and 到 between two times replaced.
+    """
+    return re.sub(CLOCK_RANGE, r"\1-", hours)
+
+
+def categories(connection: Connection) -> pd.DataFrame:
+    """Read the table of service categories.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``category``, ``zh``, ``en``; in the order of legends.
+    """
     rows = connection.execute(
-        select(GridBoundary.grid_code, func.lower(GridBoundary.valid), func.upper(GridBoundary.valid))
-        .join(Grid, Grid.grid_code == GridBoundary.grid_code)
-        .where(GridBoundary.county_code == county, Grid.community_code == community_code)
+        select(ServiceCategory.category, ServiceCategory.name_zh, ServiceCategory.name_en).order_by(
+            ServiceCategory.position, ServiceCategory.category
+        )
     ).all()
-    begun: dict[dt.datetime, set[str]] = {}
-    ended: dict[dt.datetime, set[str]] = {}
-    for code, start, end in rows:
-        begun.setdefault(start, set()).add(code)
-        if end is not None:
-            ended.setdefault(end, set()).add(code)
-    editions = connection.execute(
-        select(Edition.number, Edition.effective_from, Edition.digest)
-        .where(Edition.county_code == county, Edition.effective_from <= func.now())
-        .order_by(Edition.number.desc())
-    ).all()
-    changes = []
-    for number, when, digest in editions:
-        new, old = begun.get(when, set()), ended.get(when, set())
-        if new or old:
-            changes.append(
-                Change(
-                    number,
-                    when.astimezone(CHINA_STANDARD_TIME),
-                    digest,
-                    opened=tuple(sorted(new - old)),
-                    redrawn=tuple(sorted(new & old)),
-                    closed=tuple(sorted(old - new)),
-                )
-            )
-    return tuple(changes)
+    return pd.DataFrame(rows, columns=["category", "zh", "en"])
+
+
+def themes(connection: Connection) -> pd.DataFrame:
+    """Read the table of colour themes.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``colour_theme``, ``colour``, ``zh``, ``en``.
+    """
+    columns = (ColourTheme.theme, ColourTheme.colour, ColourTheme.name_zh, ColourTheme.name_en)
+    rows = connection.execute(select(*columns).order_by(ColourTheme.id)).all()
+    return pd.DataFrame(rows, columns=["colour_theme", "colour", "zh", "en"])
 
 
 @cache
@@ -267,15 +322,16 @@ def _read(connection: Connection, layer: str, where: Any) -> gpd.GeoDataFrame:
     listed = [as_wkb(view.c[field]) if field == "geometry" else view.c[field] for field in fields]
     # By code, or for staff, who have no public code, by every column: always in the same order.
     order = [view.c[field] for field in fields if field != "geometry"]
-    return query_frame(
+    frame = query_frame(
         connection, select(*listed).where(where).order_by(*order[: 1 if layer != "staff" else None])
     )
+    if "hours" in frame.columns:
+        frame["hours"] = frame["hours"].str.replace(CLOCK_RANGE, r"\1-", regex=True)
+    return frame
 
 
-def _near(community_code: str) -> Any:
-    streets, divisions = _view("streets").c, _view("divisions").c
-    land = select(divisions.geometry).where(divisions.division_code == community_code).scalar_subquery()
-    degrees = NEAR_M / 111_000
-    return (streets.community_code == community_code) | func.coalesce(
-        func.ST_DWithin(streets.geometry, land, degrees), text("FALSE")
-    )
+def _edition(connection: Connection, community_code: str) -> EditionStamp | None:
+    try:
+        return edition_at(connection, county_of(community_code))
+    except NotFoundError:
+        return None

@@ -24,15 +24,17 @@ from markupsafe import Markup
 from gis.errors import ConflictError, InputError
 from gis.layers.database import Database
 from gis.layers.file_writers import write_layer
-from gis.service.residents.guide import GridGuide, Guide, make_guide, shortened
-from gis.service.residents.handbook import is_sample, write_handbook
-from gis.service.residents.public_layer import PUBLIC_FIELDS, Change, read_public_place
+from gis.service.mapping import draw_place
+from gis.service.residents.changes import Change
+from gis.service.residents.guide import GridGuide, Guide
+from gis.service.residents.guide_making import make_guide
+from gis.service.residents.handbook import write_handbook
+from gis.service.residents.public_layer import PUBLIC_FIELDS, read_public_place
 from gis.service.residents.templating import TEMPLATES, templates
+from gis.service.residents.wording import shortened
 from gis.settings import CHINA_STANDARD_TIME, Settings
 from gis.texts import LANGUAGES, Language, text
-from maps.basemaps import basemap
 from maps.page import write
-from maps.service_map import service_map
 
 MANIFEST = "site.json"
 HANDBOOK = "handbook.pdf"
@@ -134,7 +136,7 @@ def publish_site(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".site-", dir=out.parent) as name:
         draft = Path(name)
-        making = _Making(guide, settings, base, is_sample(place), with_handbook, draft)
+        making = _Making(guide, settings, base, place.sample, with_handbook, draft)
         _write_all(making)
         files = sorted(path.relative_to(draft).as_posix() for path in draft.rglob("*") if path.is_file())
         digests = {file: hashlib.sha256((draft / file).read_bytes()).hexdigest() for file in files}
@@ -287,28 +289,7 @@ def _list_page(number: int) -> str:
 
 
 def _write_map(making: _Making, language: Language, top: Path) -> None:
-    place, settings = making.guide.place, making.settings
-    picture = service_map(
-        place.grids,
-        service_points=place.service_points,
-        compounds=place.compounds,
-        buildings=place.buildings,
-        streets=place.streets,
-        staff=place.staff,
-        border=place.community if place.community.geometry.notna().all() else None,
-        categories=place.categories,
-        themes=place.themes,
-        place=making.guide.name,
-        language=language,
-        delivery="folder",
-        basemap=basemap(settings.basemap, key=settings.basemap_key, address=settings.basemap_url),
-        edition=place.edition.number if place.edition else None,
-        updated_on=place.updated_on,
-        approval_number=settings.approval_number,
-        verified_within_days=settings.verified_within_days,
-        walking_speed_m_s=settings.walking_speed_m_s,
-        sample=making.sample,
-    )
+    picture = draw_place(making.guide.place, making.settings, language=language, delivery="folder")
     write(
         picture, top / "map.html", delivery="folder", parts_folder="../parts" if language == "en" else "parts"
     )

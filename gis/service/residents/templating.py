@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from gis.service.residents.guide import tel
+from gis.service.residents.wording import tel
 from gis.texts import Language, text
 from maps.legend import GLYPHS, OUTLINES
 

@@ -17,7 +17,7 @@ from gis.layers.service_point import ServicePoint
 from gis.service.access import reach_of
 from gis.service.dispatch.reporting import Report, Reported, report
 from gis.service.owning.compiled import Compiled
-from gis.service.residents.guide import shortened
+from gis.service.residents.wording import shortened
 from gis.settings import CHINA_STANDARD_TIME, Settings
 from gis.texts import catalogue, text
 
