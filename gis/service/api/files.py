@@ -1,4 +1,4 @@
-"""Static files: read once, told apart by their content, packed for those who take gzip.
+"""Static files: read once, told apart by their content, packed for those who take Brotli or gzip.
 
 An address with the content's mark (``?v=…``) may be kept for ever; any other is asked about again each time
 and mostly answered with 304.
@@ -6,7 +6,6 @@ and mostly answered with 304.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import mimetypes
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from gis.errors import NotFoundError
 from gis.service.api.errors import error_response
+from gis.service.api.packed import Packed, etag, has_it
 
 _SERVED = {".css", ".js", ".mjs", ".json", ".svg", ".png", ".jpg", ".gif", ".ico", ".woff2", ".txt", ".map"}
 _PACKED = {".css", ".js", ".mjs", ".json", ".svg", ".txt", ".map"}
@@ -30,8 +30,7 @@ class _File:
     changed: int
     mark: str
     kind: str
-    content: bytes
-    packed: bytes | None
+    body: Packed
 
 
 class Files:
@@ -71,18 +70,17 @@ class Files:
             await error_response(NotFoundError("there is no such file"))(scope, receive, send)
             return
         asked = parse_qs(scope["query_string"].decode("latin-1")).get("v", [""])[0]
+        body, coding = found.body.for_client(request.headers.get("accept-encoding", ""))
         headers = {
-            "ETag": f'"{found.mark}"',
+            "ETag": etag(found.mark, coding),
             "Cache-Control": "public, max-age=31536000, immutable" if asked == found.mark else "no-cache",
             "Vary": "Accept-Encoding",
         }
-        if f'"{found.mark}"' in request.headers.get("if-none-match", ""):
+        if has_it(request.headers.get("if-none-match", ""), found.mark):
             await Response(status_code=304, headers=headers)(scope, receive, send)
             return
-        body = found.content
-        if found.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
-            body = found.packed
-            headers["Content-Encoding"] = "gzip"
+        if coding:
+            headers["Content-Encoding"] = coding
         response = Response(body, media_type=found.kind, headers=headers)
         if request.method == "HEAD":
             response.body = b""
@@ -107,5 +105,5 @@ def _read(path: Path, changed: int) -> _File:
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     if path.suffix in {".js", ".mjs"}:
         kind = "text/javascript"
-    packed = gzip.compress(content, 6, mtime=0) if path.suffix in _PACKED and len(content) > 512 else None
-    return _File(changed, hashlib.sha256(content).hexdigest()[:_MARK], kind, content, packed)
+    body = Packed.pack(content, text=path.suffix in _PACKED)
+    return _File(changed, hashlib.sha256(content).hexdigest()[:_MARK], kind, body)

@@ -1,4 +1,4 @@
-"""The pages: templates filled with our texts, and the residents' map."""
+"""The pages: templates filled with our texts. The residents' map has a module of its own (map_page)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from gis.service import places
-from gis.service.api.state import TheLanguage, TheService
-from gis.service.mapping import community_map
-from gis.texts import LANGUAGES, Language, as_language, text
+from gis.service.api import map_page
+from gis.service.api.page_language import keep_language, page_language
+from gis.service.api.state import TheService
+from gis.texts import LANGUAGES, Language, text
 from maps.assets import part_address
 
 router = APIRouter(include_in_schema=False)
+router.include_router(map_page.router)
 
 _WEB = Path(__file__).parents[1] / "web"
 _HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}
-# The map brings its own policy in the page, by the hash of each script; this one only says who may frame it.
-_MAP_POLICY = "frame-ancestors 'none'; object-src 'none'; base-uri 'none'"
 
 
 @router.get("/")
@@ -49,16 +49,6 @@ def report(request: Request) -> Response:
     return render(request, "report.html")
 
 
-@router.get("/map/{community_code}")
-def service_map(service: TheService, community_code: str, language: TheLanguage) -> Response:
-    """Show the residents' service map of a community."""
-    with service.database.connection() as connection:
-        picture = community_map(connection, community_code, service.settings, language=language)
-    html = str(picture.html())
-    headers = {"Content-Security-Policy": _MAP_POLICY, "Cache-Control": "no-cache"}
-    return HTMLResponse(html, headers=headers)
-
-
 def render(request: Request, template: str, **values: Any) -> Response:
     """Fill a template of ``gis/service/web``.
 
@@ -68,7 +58,7 @@ def render(request: Request, template: str, **values: Any) -> Response:
     Parameters
     ----------
     request
-        Its query ``lang`` or cookie ``lang`` chooses the language; Chinese otherwise.
+        For its language, see :mod:`gis.service.api.page_language`.
     template
         File name.
     **values
@@ -79,7 +69,7 @@ def render(request: Request, template: str, **values: Any) -> Response:
     Response
         The page.
     """
-    language = as_language(request.query_params.get("lang") or request.cookies.get("lang"))
+    language = page_language(request)
     files = request.app.state.files
 
     def own(name: str) -> str:
@@ -103,9 +93,7 @@ def render(request: Request, template: str, **values: Any) -> Response:
         )
     )
     response = HTMLResponse(html, headers={"Cache-Control": "no-cache", "Vary": "Cookie"})
-    if "lang" in request.query_params:
-        response.set_cookie("lang", language, max_age=31_536_000, samesite="strict", httponly=True)
-    return response
+    return keep_language(request, response)
 
 
 def _other(language: Language) -> Language:

@@ -11,15 +11,20 @@ from starlette.responses import Response
 from gis.codes import check_code
 from gis.errors import NotFoundError
 from gis.service import places
-from gis.service.access import reach_of
+from gis.service.access import reach_of, require
 from gis.service.api.json_response import JsonResponse, as_json
-from gis.service.api.state import TheService
+from gis.service.api.state import TheActor, TheService
 from gis.service.checking import check_community
+from gis.terms import Role
 from gis.texts import LANGUAGES, Language, catalogue
 
 router = APIRouter(default_response_class=JsonResponse)
 
-_PAGE_TEXTS = ("pages.", "dispatch.", "studio.", "planning.", "proposals.", "terms.", "incidents.")
+_PAGE_TEXTS = (
+    "pages.", "dispatch.", "studio.", "planning.", "proposals.", "terms.", "incidents.",
+    "residents.wrong_entry.",
+)  # fmt: skip
+_STAFF = frozenset({Role.PLANNER, Role.DISPATCHER})
 
 
 @router.get("/healthz", tags=["service"], summary="Whether the service answers, and from what")
@@ -55,8 +60,9 @@ async def communities(service: TheService) -> JsonResponse:
 @router.get(
     "/api/v1/communities/{community_code}/check", tags=["places"], summary="Sizes and faults of a division"
 )
-def check(service: TheService, community_code: str) -> JsonResponse:
-    """Check the grids in force of a community: sizes, seamless cover, buildings, compounds, staff."""
+def check(service: TheService, actor: TheActor, community_code: str) -> JsonResponse:
+    """Check the grids in force of a community. For staff: it counts households, which nobody else is told."""
+    require(actor, _STAFF, check_code(community_code, "community_code"))
     with service.database.connection() as connection:
         checked = check_community(connection, community_code, service.settings)
     edition = checked.edition.as_dict() if checked.edition else None

@@ -70,7 +70,7 @@ PUBLIC_ROUTES = {
     "GET /", "GET /dispatch", "GET /planner", "GET /report", "GET /map/{community_code}", "GET /healthz",
     "GET /api/v1/locate", "POST /api/v1/locate", "POST /api/v1/locate/batch",
     "GET /api/v1/texts/{language}", "GET /api/v1/communities",
-    "GET /api/v1/communities/{community_code}/check", "GET /api/v1/layers/{layer}",
+    "GET /api/v1/layers/{layer}",
     "GET /api/v1/incidents/kinds", "POST /api/v1/incidents", "POST /api/v1/incidents/snapshot",
     "POST /api/v1/incidents/photo-position", "POST /api/v1/follow",
     "POST /api/v1/incidents/{number}/rating", "GET /api/v1/addresses", "POST /api/v1/addresses",
