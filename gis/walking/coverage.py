@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from scipy import sparse
 
 from gis.errors import InputError
 from gis.terms import GridType
-from gis.walking.minutes import DETOUR, SPEED_M_S, Walk, doors_of, walking_metres
+from gis.walking.minutes import DETOUR, SPEED_M_S, Basis, doors_of
+from gis.walking.nearest import Nearest, nearest_metres
 from gis.walking.network import Network
 from gis.walking.plane import Geometries
 
 QUARTER_HOUR = 15.0
+STEPS = (5.0, 10.0, 15.0)
+"""Minutes for which shares are given beside those for the limit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +37,8 @@ class Coverage:
         (nullable: unknown is not none), ``basis`` (network or circle), ``access``; one row a building.
     categories
         The categories, in the order of the columns of ``minutes``.
-    minutes
-        Shape (buildings, categories), float32; infinite where no point can be walked to within the limit.
-    nearest
-        Row of the nearest point in the frame of points, same shape; -1 where there is none.
     walk
-        The distances that it rests on.
+        The distances that it rests on, and the nearest points.
     limit_minutes
         What counts as within reach.
     speed_m_s
@@ -45,11 +47,47 @@ class Coverage:
 
     buildings: pd.DataFrame
     categories: list[str]
-    minutes: NDArray[np.float32]
-    nearest: NDArray[np.int64]
-    walk: Walk
+    walk: Nearest
     limit_minutes: float
     speed_m_s: float
+
+    @cached_property
+    def minutes(self) -> NDArray[np.float32]:
+        """Minutes to the nearest point, shape (buildings, categories); infinite beyond what was looked at."""
+        return self.walk.minutes(self.speed_m_s)
+
+    @property
+    def lived_in(self) -> NDArray[np.bool_]:
+        """Whether somebody lives in each building, as far as is known, shape (buildings,)."""
+        households = self.buildings["households"]
+        return np.asarray(households.isna() | (households > 0).fillna(value=False), dtype=bool)
+
+    def at_speed(self, speed_m_s: float) -> Coverage:
+        """Ask the same of people who walk at another speed; nothing is measured again.
+
+        Parameters
+        ----------
+        speed_m_s
+            Metres a second.
+
+        Returns
+        -------
+        Coverage
+            With its minutes.
+
+        Raises
+        ------
+        InputError
+            If they get farther in the time than was looked.
+        """
+        check_walkers(self.limit_minutes, speed_m_s)
+        if self.limit_minutes * 60 * speed_m_s > self.walk.limit_m * (1 + 1e-9):
+            raise InputError(
+                f"at {speed_m_s} m/s they get farther than {self.walk.limit_m:.0f} m",
+                where="speed",
+                mend="measure once more, at the highest speed",
+            )
+        return replace(self, speed_m_s=speed_m_s)
 
     def shares(self, by: str = "grid_code") -> pd.DataFrame:
         """Count the households within reach of each category.
@@ -63,8 +101,8 @@ class Coverage:
         -------
         pandas.DataFrame
             ``by``, ``category``, ``households`` (known ones), ``within``, ``share`` (null where no household
-            is known), ``buildings_left_out``, ``buildings_unknown`` (without a count), ``basis`` (network,
-            circle or mixed).
+            is known), ``share_5``, ``share_10``, ``share_15`` (of the :data:`STEPS`), ``buildings_left_out``,
+            ``buildings_unknown`` (without a count), ``basis`` (network, circle or mixed).
 
         Raises
         ------
@@ -73,29 +111,39 @@ class Coverage:
         """
         if by not in {"grid_code", "community_code"}:
             raise InputError(f"{by!r} is not a unit of this count", mend="give grid_code or community_code")
-        within = self.minutes <= self.limit_minutes
-        known = self.buildings["households"].fillna(0).to_numpy(dtype=np.int64)
+        unit, names = pd.factorize(self.buildings[by], sort=True)
+        rows = np.flatnonzero(unit >= 0)
+        counted = sparse.csr_matrix(
+            (np.ones(len(rows)), (unit[rows], rows)), shape=(len(names), len(self.buildings))
+        )
+        known = self.buildings["households"].fillna(0).to_numpy(dtype=np.float64)
         unknown = self.buildings["households"].isna().to_numpy()
-        basis = self.buildings.groupby(by, dropna=True)["basis"].agg(_one_or_mixed)
-        lived_in = unknown | (known > 0)
-        tables = []
-        for column, category in enumerate(self.categories):
-            counts = pd.DataFrame(
-                {
-                    by: self.buildings[by],
-                    "households": known,
-                    "within": known * within[:, column],
-                    "buildings_left_out": (lived_in & ~within[:, column]).astype(np.int64),
-                    "buildings_unknown": unknown.astype(np.int64),
-                }
-            )
-            sums = counts.groupby(by, dropna=True).sum().reset_index()
-            sums.insert(1, "category", category)
-            tables.append(sums)
-        table = pd.concat(tables, ignore_index=True)
-        share = table["within"] / table["households"].where(table["households"] > 0)
-        table.insert(4, "share", share.astype("Float64"))
-        table["basis"] = table[by].map(basis)
+        within = self.minutes <= self.limit_minutes
+        households = counted @ known
+        reached = counted @ (known[:, None] * within)
+        kinds = self.buildings["basis"].to_numpy(dtype=str)
+        by_streets = counted @ (kinds == Basis.NETWORK)
+        homes = counted @ np.ones(len(kinds))
+        basis = np.where(by_streets == homes, Basis.NETWORK, np.where(by_streets > 0, "mixed", Basis.CIRCLE))
+        many = len(self.categories)
+        table = pd.DataFrame(
+            {
+                by: np.repeat(np.asarray(names, dtype=object), many),
+                "category": np.tile(np.array(self.categories, dtype=object), len(names)),
+                "households": np.repeat(households, many).astype(np.int64),
+                "within": reached.reshape(-1).astype(np.int64),
+                "share": _share(reached, households),
+                **{
+                    f"share_{step:g}": _share(counted @ (known[:, None] * (self.minutes <= step)), households)
+                    for step in STEPS
+                },
+                "buildings_left_out": (counted @ (self.lived_in[:, None] & ~within))
+                .reshape(-1)
+                .astype(np.int64),
+                "buildings_unknown": np.repeat(counted @ unknown, many).astype(np.int64),
+                "basis": np.repeat(basis, many),
+            }
+        )
         return table.sort_values([by, "category"], ignore_index=True)
 
     def left_out(self, category: str) -> pd.DataFrame:
@@ -113,12 +161,11 @@ class Coverage:
             what was looked at), ``basis``; the most households first.
         """
         minutes = self.minutes[:, self.column(category)]
-        lived_in = self.buildings["households"].isna() | (self.buildings["households"] > 0)
         columns = ["building_code", "grid_code", "community_code", "households", "basis"]
         table = self.buildings[columns].assign(
             minutes=pd.array(np.where(np.isfinite(minutes), minutes, np.nan), dtype="Float64")
         )
-        out = table[(minutes > self.limit_minutes) & lived_in]
+        out = table[(minutes > self.limit_minutes) & self.lived_in]
         return out.sort_values(
             ["households", "building_code"], ascending=[False, True], ignore_index=True, na_position="last"
         )
@@ -189,24 +236,26 @@ def measure_coverage(
     -------
     Coverage
         Home by home.
+
+    Raises
+    ------
+    InputError
+        If the limit, the speed or the detour makes no sense.
     """
+    check_walkers(limit_minutes, speed_m_s)
     look = limit_minutes * 2 if look_minutes is None else max(look_minutes, limit_minutes)
     doors = doors_of(buildings)
-    walk = walking_metres(
-        network, doors, doors_of(service_points), limit_m=look * 60 * speed_m_s, detour=detour
-    )
     of_point = service_points["category"].astype(str).to_numpy(dtype=object)
     wanted = sorted(set(of_point)) if categories is None else list(categories)
-    minutes = np.full((len(buildings), len(wanted)), np.inf, dtype=np.float32)
-    nearest = np.full((len(buildings), len(wanted)), -1, dtype=np.int64)
-    walked = walk.minutes(speed_m_s)
-    for column, category in enumerate(wanted):
-        rows = np.flatnonzero(of_point == category)
-        if not len(rows) or not len(buildings):
-            continue
-        best = np.argmin(walked[:, rows], axis=1)
-        minutes[:, column] = walked[np.arange(len(buildings)), rows[best]]
-        nearest[:, column] = np.where(np.isfinite(minutes[:, column]), rows[best], -1)
+    walk = nearest_metres(
+        network,
+        doors,
+        doors_of(service_points),
+        of_point,
+        wanted,
+        limit_m=look * 60 * speed_m_s,
+        detour=detour,
+    )
     facts = pd.DataFrame(
         {
             "building_code": buildings["building_code"].to_numpy(dtype=object),
@@ -217,7 +266,7 @@ def measure_coverage(
             "access": walk.place_access,
         }
     )
-    return Coverage(facts, wanted, minutes, nearest, walk, limit_minutes, speed_m_s)
+    return Coverage(facts, wanted, walk, limit_minutes, speed_m_s)
 
 
 def _grid_of(doors: Geometries, grids: gpd.GeoDataFrame) -> NDArray[np.object_]:
@@ -230,6 +279,31 @@ def _grid_of(doors: Geometries, grids: gpd.GeoDataFrame) -> NDArray[np.object_]:
     return found
 
 
-def _one_or_mixed(values: pd.Series) -> str:
-    kinds = values.unique()
-    return str(kinds[0]) if len(kinds) == 1 else "mixed"
+def check_walkers(limit_minutes: float, speed_m_s: float) -> None:
+    """Refuse a time or a speed at which nobody walks.
+
+    Parameters
+    ----------
+    limit_minutes
+        What counts as within reach.
+    speed_m_s
+        How fast they walk.
+
+    Raises
+    ------
+    InputError
+        If it is one.
+    """
+    if not 0 < limit_minutes <= 120 or not 0.1 <= speed_m_s <= 5:
+        raise InputError(
+            f"{limit_minutes:g} minutes at {speed_m_s:g} m/s",
+            where="walking",
+            mend="give up to 120 minutes, and 0.1 to 5 m/s",
+        )
+
+
+def _share(reached: Any, households: NDArray[np.float64]) -> Any:
+    """Divide; null where no household is known."""
+    whole = np.where(households > 0, households, np.nan)[:, None]
+    share = np.where(np.isfinite(whole), np.asarray(reached) / whole, np.nan)
+    return pd.array(share.reshape(-1), dtype="Float64")

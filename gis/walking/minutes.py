@@ -14,14 +14,13 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
 from gis.errors import InputError
-from gis.walking.access import Access, AccessKind, access_of, crosses_a_barrier
+from gis.walking.access import Access, AccessKind, access_of, crosses_a_barrier, spread
 from gis.walking.network import Network
 from gis.walking.plane import Floats, Geometries, Ints, Plane
 
@@ -144,24 +143,20 @@ def walking_metres(
     InputError
         If the limit or the detour makes no sense.
     """
-    if not limit_m > 0 or not detour >= 1:
-        raise InputError(
-            f"a limit of {limit_m} m with a detour of {detour}",
-            where="walking",
-            mend="give a limit above 0 and a detour of at least 1",
-        )
+    check_limits(limit_m, detour)
     places, points = np.asarray(places, dtype=object), np.asarray(points, dtype=object)
     if not len(places) or not len(points) or (shapely.is_missing(places).all()):
         metres = np.full((len(places), len(points)), np.inf, dtype=np.float32)
-        return Walk(metres, _no_access(places), _no_access(points), detour, limit_m)
+        return Walk(metres, no_access(places), no_access(points), detour, limit_m)
     plane = network.plane if network is not None else Plane.around(np.concatenate((places, points)))
     doors, goals = plane.lay(places), plane.lay(points)
     if network is None:
         metres = _circle(doors, goals, detour, limit_m)
-        return Walk(metres, _no_access(doors), _no_access(goals), detour, limit_m)
+        return Walk(metres, no_access(doors), no_access(goals), detour, limit_m)
     ways, ends = access_of(network, doors), access_of(network, goals)
     metres = _by_network(network, ways, ends, limit_m)
-    _across_open_ground(network, doors, goals, detour, metres)
+    place, point, straight = open_ground(network, doors, goals, detour)
+    np.minimum.at(metres, (place, point), straight.astype(np.float32))
     lost, unreachable = ~ways.there, ~ends.there
     if lost.any():
         metres[lost] = _circle(doors[lost], goals, detour, limit_m)
@@ -169,52 +164,6 @@ def walking_metres(
         metres[:, unreachable] = _circle(doors, goals[unreachable], detour, limit_m)
     metres[metres > limit_m] = np.inf
     return Walk(metres, ways.kind, ends.kind, detour, limit_m)
-
-
-def nearest_points(walk: Walk, count: int = 3, *, speed_m_s: float = SPEED_M_S) -> pd.DataFrame:
-    """List the nearest points of every place.
-
-    Parameters
-    ----------
-    walk
-        What :func:`walking_metres` gave.
-    count
-        How many.
-    speed_m_s
-        Metres a second.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``place`` and ``point`` (row numbers), ``rank`` (from 1), ``metres``, ``minutes``, ``basis``; only
-        those within the limit.
-    """
-    n, m = walk.metres.shape
-    count = min(count, m)
-    if not n or not count:
-        columns = ("place", "point", "rank", "metres", "minutes", "basis")
-        return pd.DataFrame({column: [] for column in columns})
-    order = (
-        np.argpartition(walk.metres, count - 1, axis=1)[:, :count]
-        if count < m
-        else np.tile(np.arange(m), (n, 1))
-    )
-    metres = np.take_along_axis(walk.metres, order, axis=1)
-    # Equal distances are listed in the order of the points, always the same.
-    by = np.lexsort((order, metres), axis=1)
-    order, metres = np.take_along_axis(order, by, axis=1), np.take_along_axis(metres, by, axis=1)
-    table = pd.DataFrame(
-        {
-            "place": np.repeat(np.arange(n), count),
-            "point": order.reshape(-1),
-            "rank": np.tile(np.arange(1, count + 1), n),
-            "metres": metres.reshape(-1),
-            "minutes": metres.reshape(-1) / (speed_m_s * 60),
-            "basis": np.repeat(walk.basis(), count),
-        }
-    )
-    within: pd.DataFrame = table[np.isfinite(table["metres"])].reset_index(drop=True)
-    return within
 
 
 def _by_network(network: Network, ways: Access, ends: Access, limit_m: float) -> NDArray[np.float32]:
@@ -234,7 +183,7 @@ def _by_network(network: Network, ways: Access, ends: Access, limit_m: float) ->
             from_points[network.start[edge]] + along, from_points[network.end[edge]] + (whole - along)
         ) + ways.link[rows, None].astype(np.float32)
         metres[ways.place[first[chunk]]] = np.minimum.reduceat(cost, first[chunk] - low, axis=0)
-    one, other = _pairs_on_one_edge(ways, ends)
+    one, other = pairs_on_one_edge(ways, ends)
     direct = np.abs(ways.along[one] - ends.along[other]) + ways.link[one] + ends.link[other]
     np.minimum.at(metres, (ways.place[one], ends.place[other]), direct.astype(np.float32))
     return metres
@@ -258,13 +207,7 @@ def node_metres(network: Network, starts: Access, limit_m: float) -> NDArray[np.
         Shape (places, nodes), float32, infinite beyond the limit.
     """
     count, places = len(network.nodes), len(starts.kind)
-    streets = network.matrix().tocoo()
-    # Each place is a node of its own with ways out and none in, so that nobody walks through its door.
-    rows = np.concatenate((streets.row, starts.place + count, starts.place + count))
-    columns = np.concatenate((streets.col, network.start[starts.edge], network.end[starts.edge]))
-    out = starts.link + np.stack((starts.along, network.metres[starts.edge] - starts.along))
-    lengths = np.concatenate((streets.data, np.maximum(out, 1e-6).reshape(-1)))
-    graph = _shortest(rows, columns, lengths, count + places)
+    graph = with_doors(network, starts)
     found = np.full((places, count), np.inf, dtype=np.float32)
     block = max(1, 20_000_000 // (count + places))
     for low in range(0, places, block):
@@ -273,36 +216,87 @@ def node_metres(network: Network, starts: Access, limit_m: float) -> NDArray[np.
     return found
 
 
-def _shortest(rows: Ints, columns: Ints, lengths: Floats, size: int) -> sparse.csr_matrix:
-    """Make a matrix in which parallel ways count by the shortest (scipy would add them up)."""
+def with_doors(network: Network, starts: Access) -> sparse.csr_matrix:
+    """Make a graph in which each place is a node of its own behind those of the network.
+
+    Parameters
+    ----------
+    network
+        The network of n nodes.
+    starts
+        The places' ways onto it.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix
+        Metres, shape (n + places, n + places). Places have ways out and none in, so that nobody walks through
+        somebody's door.
+    """
+    count = len(network.nodes)
+    streets = network.matrix().tocoo()
+    rows = np.concatenate((streets.row, starts.place + count, starts.place + count))
+    columns = np.concatenate((streets.col, network.start[starts.edge], network.end[starts.edge]))
+    out = starts.link + np.stack((starts.along, network.metres[starts.edge] - starts.along))
+    lengths = np.concatenate((streets.data, np.maximum(out, 1e-6).reshape(-1)))
+    # Parallel ways count by the shortest; scipy would add them up.
     order = np.lexsort((lengths, columns, rows))
     rows, columns, lengths = rows[order], columns[order], lengths[order]
     first = np.ones(len(rows), dtype=bool)
     first[1:] = (rows[1:] != rows[:-1]) | (columns[1:] != columns[:-1])
+    size = count + len(starts.kind)
     return sparse.csr_matrix((lengths[first], (rows[first], columns[first])), shape=(size, size))
 
 
-def _pairs_on_one_edge(ways: Access, ends: Access) -> tuple[Ints, Ints]:
-    one = pd.DataFrame({"edge": ways.edge, "one": np.arange(len(ways.edge))})
-    other = pd.DataFrame({"edge": ends.edge, "other": np.arange(len(ends.edge))})
-    both = one.merge(other, on="edge")
-    return both["one"].to_numpy(dtype=np.int64), both["other"].to_numpy(dtype=np.int64)
+def pairs_on_one_edge(ways: Access, ends: Access) -> tuple[Ints, Ints]:
+    """Find the ways of places and of points that lead to the same edge.
+
+    Parameters
+    ----------
+    ways, ends
+        Of the places and of the points.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Row of the one and of the other, shape (pairs,).
+    """
+    order = np.argsort(ends.edge, kind="stable")
+    edges = ends.edge[order]
+    one, other = spread(np.searchsorted(edges, ways.edge), np.searchsorted(edges, ways.edge, side="right"))
+    return one, order[other]
 
 
-def _across_open_ground(
-    network: Network, doors: Geometries, goals: Geometries, detour: float, metres: NDArray[np.float32]
-) -> None:
+def open_ground(
+    network: Network, doors: Geometries, goals: Geometries, detour: float
+) -> tuple[Ints, Ints, Floats]:
+    """Find the doors and points that are near to each other with nothing between.
+
+    Parameters
+    ----------
+    network
+        The network, for its walls and rivers.
+    doors, goals
+        Points in metres on its plane, shapes (n,) and (m,).
+    detour
+        Way over straight line.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Row of the door, row of the point, metres; shape (pairs,).
+    """
     place, point = shapely.STRtree(goals).query(doors, predicate="dwithin", distance=OPEN_GROUND_M)
-    if not len(place):
-        return
-    lines = shapely.shortest_line(doors[place], goals[point])
+    lines = np.asarray(shapely.shortest_line(doors[place], goals[point]), dtype=object)
     free = ~crosses_a_barrier(network, lines)
-    straight = (shapely.length(lines[free]) * detour).astype(np.float32)
-    np.minimum.at(metres, (place[free], point[free]), straight)
+    return (
+        place[free].astype(np.int64),
+        point[free].astype(np.int64),
+        np.asarray(shapely.length(lines[free]) * detour, dtype=np.float64),
+    )
 
 
 def _circle(doors: Geometries, goals: Geometries, detour: float, limit_m: float) -> NDArray[np.float32]:
-    one, other = _xy(doors), _xy(goals)
+    one, other = positions(doors), positions(goals)
     metres = np.empty((len(one), len(other)), dtype=np.float32)
     for low in range(0, len(one), _ROWS):
         here = slice(low, low + _ROWS)
@@ -312,11 +306,58 @@ def _circle(doors: Geometries, goals: Geometries, detour: float, limit_m: float)
     return metres
 
 
-def _no_access(places: Geometries) -> NDArray[np.str_]:
+def check_limits(limit_m: float, detour: float) -> None:
+    """Refuse a limit or a detour that makes no sense.
+
+    Parameters
+    ----------
+    limit_m
+        How far to look, metres.
+    detour
+        Way over straight line.
+
+    Raises
+    ------
+    InputError
+        If it is one.
+    """
+    if not 0 < limit_m < np.inf or not 1 <= detour < np.inf:
+        raise InputError(
+            f"a limit of {limit_m} m with a detour of {detour}",
+            where="walking",
+            mend="give a limit above 0 and a detour of at least 1",
+        )
+
+
+def no_access(places: Geometries) -> NDArray[np.str_]:
+    """Return the kind of access of places where there is no network.
+
+    Parameters
+    ----------
+    places
+        Shape (n,).
+
+    Returns
+    -------
+    numpy.ndarray
+        ``none``, shape (n,).
+    """
     return np.full(len(places), str(AccessKind.NONE), dtype="<U7")
 
 
-def _xy(points: Geometries) -> Floats:
+def positions(points: Geometries) -> Floats:
+    """Return the coordinates of points.
+
+    Parameters
+    ----------
+    points
+        Shape (n,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n, 2); NaN for missing ones.
+    """
     found = np.full((len(points), 2), np.nan)
     there = ~shapely.is_missing(points)
     found[there] = shapely.get_coordinates(points[there])

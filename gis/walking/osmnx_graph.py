@@ -21,7 +21,8 @@ NOT_WALKED = frozenset({"motorway", "motorway_link", "trunk", "trunk_link", "con
 def read_osmnx(path: Path) -> Network:
     """Read a GraphML file of OSMnx.
 
-    One-way streets are walked both ways; an edge that is there in both directions is taken once.
+    One-way streets are walked both ways; an edge that is there in both directions is taken once, and of its
+    lengths, which may differ by a rounding, the shorter.
 
     Parameters
     ----------
@@ -59,7 +60,9 @@ def read_osmnx(path: Path) -> Network:
         shape = shapely.from_wkt(facts["geometry"]) if facts.get("geometry") else straight
         length = float(facts["length"]) if facts.get("length") else float("nan")
         first, last = sorted((str(one), str(other)))
-        found.setdefault((first, last, round(length, 1)), (shape, length))
+        key = (first, last, round(length, 1))
+        if key not in found or length < found[key][1]:
+            found[key] = (shape, length)
     if not found:
         raise InputError("no edge of this graph can be walked", where=str(path))
     shapes, lengths = zip(*found.values(), strict=True)
