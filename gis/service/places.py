@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from gis.errors import NotFoundError
 from gis.layers.base import PUBLIC_SCHEMA
 from gis.service.owning.current import InForce
+from gis.service.residents.public_layer import CLOCK_RANGE
 from gis.terms import DivisionLevel
 
 _VIEWS = {
@@ -89,6 +90,12 @@ def public_layer(connection: Connection, layer: str, within: str) -> bytes:
     if layer not in _VIEWS:
         raise NotFoundError(f"there is no public layer {layer!r}", mend=f"choose one of {', '.join(_VIEWS)}")
     view, place = _VIEWS[layer]
+    # As in the published files: see plain_hours.
+    hours = (
+        r"jsonb_build_object('hours', regexp_replace(v.hours, :range, '\1-', 'g'))"
+        if layer == "service_points"
+        else "'{}'::jsonb"
+    )
     shape = "ST_AsGeoJSON(v.geometry, 8)::json" if layer != "staff" else "NULL"
     query = text(
         f"""
@@ -97,8 +104,9 @@ def public_layer(connection: Connection, layer: str, within: str) -> bytes:
             'features', coalesce(json_agg(json_build_object(
                 'type', 'Feature',
                 'geometry', {shape},
-                'properties', to_jsonb(v) - 'id' - 'geometry')), '[]'::json))::text, 'UTF8')
+                'properties', to_jsonb(v) - 'id' - 'geometry' || {hours})), '[]'::json))::text, 'UTF8')
         FROM {PUBLIC_SCHEMA}.{view} AS v WHERE {place} LIKE :within
         """  # noqa: S608 - names from the table above
     )
-    return bytes(connection.execute(query, {"within": f"{within}%"}).scalar_one())
+    asked = {"within": f"{within}%"} | ({"range": CLOCK_RANGE} if layer == "service_points" else {})
+    return bytes(connection.execute(query, asked).scalar_one())

@@ -9,21 +9,25 @@ from collections.abc import Iterator
 
 import pytest
 import shapely
+from sqlalchemy import text
 
 from gis.crs import parse_crs
+from gis.layers.file_writers import write_layer
 from gis.service.api.ogc import OGC_LAYERS
+from gis.service.residents.public_layer import plain_hours, read_public_place
 from tests.service.conftest import COMMUNITY, EAST, NORTH, SOUTH, WEST, Town, open_town
 
 pytestmark = pytest.mark.database
 
 GDAL = pytest.mark.skipif(shutil.which("ogr2ogr") is None, reason="gdal-bin is not installed")
-TEXTS = ["--config", "OGR_GEOJSON_DATE_AS_STRING", "YES"]
-"""GDAL takes opening hours for a time of the day, unless it is told not to look for dates."""
 
 
 @pytest.fixture(scope="module")
 def town(module_database, tmp_path_factory) -> Iterator[Town]:
-    yield from open_town(module_database, tmp_path_factory.mktemp("town"))
+    for running in open_town(module_database, tmp_path_factory.mktemp("town")):
+        with module_database.connection() as connection:
+            connection.execute(text("UPDATE wangge.service_point SET hours = '08:30–12:00 14:00–17:30'"))
+        yield running
 
 
 def run(*words: str) -> str:
@@ -48,7 +52,7 @@ def test_ogrinfo_lists_the_public_layers(town) -> None:
 @pytest.mark.parametrize(("layer", "code"), [("grids", "grid_code"), ("buildings", "building_code")])
 def test_ogr2ogr_brings_every_feature_over(town, tmp_path, layer, code) -> None:
     out = tmp_path / "out.geojson"
-    run("ogr2ogr", "-f", "GeoJSON", str(out), f"OAPIF:{town.address}/ogc", layer, *TEXTS)
+    run("ogr2ogr", "-f", "GeoJSON", str(out), f"OAPIF:{town.address}/ogc", layer)
     features = json.loads(out.read_text("utf-8"))["features"]
     ours = town.client.get(f"/api/v1/layers/{layer}", params={"division": COMMUNITY}).json()["features"]
     assert {one["properties"][code] for one in features} == {one["properties"][code] for one in ours}
@@ -64,9 +68,9 @@ def test_ogr2ogr_brings_every_feature_over(town, tmp_path, layer, code) -> None:
 @GDAL
 def test_texts_come_over_as_they_are(town, tmp_path) -> None:
     out = tmp_path / "points.geojson"
-    run("ogr2ogr", "-f", "GeoJSON", str(out), f"OAPIF:{town.address}/ogc", "service_points", *TEXTS)
+    run("ogr2ogr", "-f", "GeoJSON", str(out), f"OAPIF:{town.address}/ogc", "service_points")
     (point,) = json.loads(out.read_text("utf-8"))["features"]
-    assert point["properties"]["hours"] == "8:00–17:00"
+    assert point["properties"]["hours"] == "08:30-12:00 14:00-17:30"
     assert point["properties"]["phones"] == ["0471-0000001"]
     assert point["properties"]["point_code"] == f"{COMMUNITY}000001"
 
@@ -186,3 +190,33 @@ def test_conformance_claims_no_filter(town) -> None:
 def test_other_sites_may_read_it(town) -> None:
     answer = town.client.get("/ogc/collections", headers={"Origin": "https://other.example"})
     assert answer.headers["access-control-allow-origin"] == "*"
+
+
+@GDAL
+def test_gdal_keeps_the_hours_of_every_published_form(town, tmp_path) -> None:
+    (site := tmp_path / "site").mkdir()
+    with town.database.connection() as connection:
+        place = read_public_place(connection, COMMUNITY)
+    write_layer(place.service_points, site / "site.geojson")
+    write_layer(place.service_points, site / "site.csv")
+    layer = town.client.get("/api/v1/layers/service_points", params={"division": COMMUNITY})
+    (site / "layer.geojson").write_bytes(layer.content)
+    for file in site.iterdir():
+        guess = ["-oo", "AUTODETECT_TYPE=YES"] if file.suffix == ".csv" else []
+        told = run("ogrinfo", "-q", "-al", *guess, str(file))
+        assert "hours (String) = 08:30-12:00 14:00-17:30" in told, file.name
+
+
+@pytest.mark.parametrize(
+    ("written", "published"),
+    [
+        ("08:30–17:30", "08:30-17:30"),
+        ("8:00 ~ 17:00", "8:00-17:00"),
+        ("08:30至12:00，14:00到17:30", "08:30-12:00，14:00-17:30"),
+        ("周一至周五 09:00—18:00", "周一至周五 09:00-18:00"),
+        ("全天", "全天"),
+        ("到晚上8:00", "到晚上8:00"),
+    ],
+)
+def test_hours_are_published_with_a_plain_hyphen(written, published) -> None:
+    assert plain_hours(written) == published

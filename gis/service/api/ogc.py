@@ -26,7 +26,7 @@ from starlette.responses import RedirectResponse
 from starlette.templating import Jinja2Templates
 from starlette.types import Receive, Scope, Send
 from tipg import errors as tipg_errors
-from tipg.collections import Catalog, Collection, pg_get_collection_index
+from tipg.collections import Catalog, Collection, PgCollection, pg_get_collection_index
 from tipg.database import connection_factory
 from tipg.factory import Endpoints
 from tipg.settings import DatabaseSettings
@@ -36,7 +36,7 @@ from gis.layers.base import PUBLIC_SCHEMA
 from gis.layers.database import Database
 from gis.layers.schema import layer_model
 from gis.service.api import errors
-from gis.service.residents.public_layer import PUBLIC_FIELDS
+from gis.service.residents.public_layer import PUBLIC_FIELDS, plain_hours
 
 log = logging.getLogger(__name__)
 
@@ -142,8 +142,9 @@ async def _catalogue(connection: asyncpg.Connection[Any]) -> Catalog:
         fields = PUBLIC_FIELDS[layer]
         columns = [column for column in collection.table_columns if column.name in fields]
         code = layer_model(layer).code_column
-        listed[layer] = collection.model_copy(
-            update={
+        listed[layer] = _OurCollection.model_construct(
+            **dict(collection)
+            | {
                 "id": layer,
                 "table_columns": columns,
                 "properties": columns,
@@ -194,6 +195,18 @@ def _tipg_app() -> FastAPI:
             app.add_exception_handler(kind, _told)
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"])
     return app
+
+
+class _OurCollection(PgCollection):
+    """A public view, with hours written as the published files have them."""
+
+    async def features(self, *asked: Any, **how: Any) -> Any:
+        found = await super().features(*asked, **how)
+        for feature in found["items"]:
+            properties = feature["properties"] or {}
+            if properties.get("hours"):
+                properties["hours"] = plain_hours(properties["hours"])
+        return found
 
 
 class _OurEndpoints(Endpoints):
