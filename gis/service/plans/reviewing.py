@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import geopandas as gpd
@@ -12,8 +12,8 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from gis.codes import county_of
-from gis.layers.editions import EditionStamp, edition_at, edition_numbered, read_grids
-from gis.layers.grid import Edition, Grid
+from gis.layers.editions import edition_numbered, read_grids
+from gis.layers.grid import Grid
 from gis.planning.proof import Proof, prove
 from gis.planning.report import CheckReport, Severity, Violation
 from gis.planning.rules import check_division
@@ -24,6 +24,7 @@ from gis.service.plans.plan_grids import NewGrids, make_grids
 from gis.service.plans.plan_land import CommunityLand, read_land, staff_of
 from gis.service.plans.plan_memory import load_draft
 from gis.service.plans.plan_staff import Reposting, plan_staff
+from gis.service.plans.seams import Sewn, sew
 from gis.settings import CHINA_STANDARD_TIME, settings
 from gis.terms import Role
 
@@ -60,6 +61,8 @@ class Review:
         The plan.
     new
         Its grids.
+    sewn
+        Them among those of the county.
     report
         The check of them.
     proof
@@ -74,6 +77,7 @@ class Review:
 
     draft: PlanDraft
     new: NewGrids
+    sewn: Sewn
     report: CheckReport
     proof: Proof
     staff: Reposting
@@ -183,23 +187,16 @@ def review_draft(connection: Connection, draft: PlanDraft, when: dt.datetime) ->
         select(Grid.grid_code).where(Grid.community_code == draft.row.community_code)
     ).scalars()
     new = make_grids(draft, in_force, list(ever))
+    sewn = sew(connection, draft.row.community_code, new.grids)
+    new = replace(new, grids=sewn.grids)
     serving = staff_of(connection, in_force["grid_code"].tolist(), when)
     staff = plan_staff(draft, new, serving)
     report = _check(new.grids, land, staff, when)
     proof = prove(draft.core, land.community, land.buildings)
-    moving = _moving(connection, draft.row.community_code, new.grids) if is_seamless(proof) else []
-    return Review(draft, new, report, proof, staff, moving, when)
-
-
-def _moving(connection: Connection, community_code: str, grids: gpd.GeoDataFrame) -> list[MovingIncident]:
-    """List the open incidents that would change owner, were these the grids of the community."""
-    county = county_of(community_code)
-    last = read_grids(connection, last_edition(connection, county))
-    columns = ["grid_code", "grid_type", "geometry"]
-    others = last.loc[last["community_code"] != community_code, columns]
-    layers = [layer for layer in (others, grids[columns]) if len(layer)]
-    whole = gpd.GeoDataFrame(pd.concat(layers, ignore_index=True), crs=grids.crs)
-    return incidents_that_move(connection, county, indexes_of(whole))
+    moving: list[MovingIncident] = []
+    if is_seamless(proof):
+        moving = incidents_that_move(connection, county, indexes_of(sewn.county))
+    return Review(draft, new, sewn, report, proof, staff, moving, when)
 
 
 def _check(grids: gpd.GeoDataFrame, land: CommunityLand, staff: Reposting, when: dt.datetime) -> CheckReport:
@@ -231,30 +228,6 @@ def is_seamless(proof: Proof) -> bool:
         True where the cover is valid, equals the community, and no unit is loose.
     """
     return proof.coverage_valid and proof.difference_m2 == 0 and proof.units_loose == 0
-
-
-def last_edition(connection: Connection, county: str) -> EditionStamp:
-    """Return the latest edition, one that is not in force yet included.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    county
-        12 digits.
-
-    Returns
-    -------
-    EditionStamp
-        Its stamp.
-    """
-    latest = connection.execute(
-        select(Edition.effective_from)
-        .where(Edition.county_code == county)
-        .order_by(Edition.number.desc())
-        .limit(1)
-    ).scalar()
-    return edition_at(connection, county, latest)
 
 
 def impact_of(draft: PlanDraft, new: NewGrids) -> dict[str, Any]:
