@@ -25,6 +25,7 @@ _CHINESE_DATE = re.compile(r"^([0-9]{4})[年/.\-]([0-9]{1,2})[月/.\-]([0-9]{1,2
 _DAMAGED = r"^[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]+$"
 _CODE_NAME = re.compile(r"(^|_)code$")
 _EXACT = 1e15
+_LARGEST = 2**63 - 1
 
 
 def join_list(items: Sequence[str] | None) -> str | None:
@@ -167,14 +168,16 @@ def cast_column(values: pd.Series, kind: ColumnKind) -> tuple[pd.Series, dict[in
             turned = _turned(value, kind)
             if isinstance(value, str):
                 known[value] = turned
-        if turned is _UNFIT:
-            bad[position] = f"{str(value)[:40]!r} is not {_WORDS[kind]}"
+        if turned is _UNFIT or turned is _BEYOND:
+            why = f"is not {_WORDS[kind]}" if turned is _UNFIT else "is beyond every number that is kept here"
+            bad[position] = f"{str(value)[:40]!r} {why}"
             turned = None
         found.append(list(turned or ()) if kind == "list" else turned)
     return pd.Series(found, index=values.index, dtype=_DTYPES.get(kind, "object")), bad
 
 
 _UNFIT = object()
+_BEYOND = object()
 
 
 def _turned(value: Any, kind: ColumnKind) -> Any:
@@ -182,8 +185,10 @@ def _turned(value: Any, kind: ColumnKind) -> Any:
         return None
     try:
         return _TURN[kind](value.strip() if isinstance(value, str) and kind != "text" else value)
-    except (ValueError, OverflowError):
+    except ValueError:
         return _UNFIT
+    except OverflowError:
+        return _BEYOND
 
 
 def _text(value: Any) -> str | None:
@@ -201,9 +206,16 @@ def _integer(value: Any) -> int | None:
     if isinstance(value, (float, np.floating)):
         if not float(value).is_integer():
             raise ValueError
-        return int(value)
+        return _storable(int(value))
     text = str(value).replace(",", "").replace("，", "")
-    return int(text.removesuffix(".0"))
+    return _storable(int(text.removesuffix(".0")))
+
+
+def _storable(number: int) -> int:
+    """Let through what a column of whole numbers can hold."""
+    if abs(number) > _LARGEST:
+        raise OverflowError
+    return number
 
 
 def _number(value: Any) -> float | None:

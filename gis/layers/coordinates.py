@@ -70,6 +70,12 @@ def find_coordinate_columns(
             where=where,
             mend=f"name it ({option}); the columns are {listed(names)}",
         )
+    if lon == lat:
+        raise InputError(
+            f"column {lon!r} cannot hold both coordinates",
+            where=where,
+            mend=f"name two ({options[0]}, {options[1]}); the columns are {listed(names)}",
+        )
     return lon, lat
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -44,6 +45,7 @@ _CHANGED = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _MARKS = "\t='`"
+_SPREADSHEET_MARK = re.compile(r"^\"?sep=.\"?\s*$", re.IGNORECASE)
 _FORMULA_TEXT = re.compile(r'^="((?:[^"]|"")*)"$')
 _APOSTROPHE_DIGITS = re.compile(r"^['`]([0-9][0-9-]*)$")
 
@@ -184,7 +186,13 @@ def detect(path: Path, encoding: str | None = None) -> Dialect:
     with path.open(encoding=dialect.codec, newline="") as file:
         header = _first_line(file)
     if "\0" in header:
-        raise InputError("it is not a text file", where=path.name, mend="export it again as CSV")
+        raise InputError("it is not a text file", where=path.name, mend="export it again as CSV in UTF-8")
+    if _SPREADSHEET_MARK.match(header):
+        raise InputError(
+            f"its first line {header.strip()!r} is a spreadsheet's own mark, not the columns' names",
+            where=path.name,
+            mend="take that line out, so that the first line names the columns",
+        )
     counts = {delimiter: _outside_quotes(header).count(delimiter) for delimiter in _DELIMITERS}
     best = max(counts, key=lambda delimiter: counts[delimiter])
     return Dialect(name, bom, best if counts[best] else ",", guessed)
@@ -213,8 +221,10 @@ def check_encoding(name: str, where: str) -> str:
     text = name.strip()
     text = f"cp{text}" if text.isdigit() else text.replace("ANSI ", "cp")
     try:
-        found = codecs.lookup(text).name
-    except LookupError:
+        # Python also calls base64 and rot13 codecs; only those of text can be opened.
+        with io.TextIOWrapper(io.BytesIO(), encoding=text):
+            found = codecs.lookup(text).name
+    except (LookupError, ValueError):
         raise InputError(f"{name!r} is not an encoding", where=where, mend="give UTF-8 or GB18030") from None
     found = {"utf-8-sig": "utf-8", "utf_8_sig": "utf-8"}.get(found, found)
     return "gb18030" if found in {"gbk", "gb2312", "cp936"} else found

@@ -22,6 +22,7 @@ from gis.errors import InputError
 from gis.layers.columns import join_list
 from gis.layers.csv_text import guard
 from gis.layers.short_names import keep_names, shorten
+from gis.layers.whole_file import whole_file
 
 WRITTEN = {
     ".gpkg": "gpkg",
@@ -71,7 +72,8 @@ def write_layer(
     Raises
     ------
     InputError
-        If the format is not written here, the folder is not there, or a text is too long for it.
+        If the format is not written here or not the name's, the folder is not there, the disk does not take
+        it, or a text is too long for it.
     """
     target = Path(path)
     form = format or WRITTEN.get(target.suffix.lower())
@@ -81,21 +83,18 @@ def write_layer(
             where=target.name,
             mend="use .gpkg, .geojson, .shp, .csv or .parquet",
         )
-    if not target.parent.is_dir():
-        raise InputError("there is no such folder", where=str(target.parent), mend="make it first")
+    told = WRITTEN.get(target.suffix.lower(), form)
+    if told != form:
+        raise InputError(
+            f"the name says {told}, but {form} was asked for",
+            where=target.name,
+            mend="leave the format out, or change the name",
+        )
     datum = parse_crs(crs)
     rows, shapes = _split(frame, datum)
-    draft = target.with_name(f"{target.stem}.part{target.suffix}")
-    try:
+    with whole_file(target) as draft:
         _WRITERS[form](rows, shapes, datum, draft)
-        _move(draft, target)
-    except OSError as cause:
-        raise InputError(
-            "the file cannot be written", where=str(target), mend="check the folder and space"
-        ) from cause
-    finally:
-        for rest in _siblings(draft):
-            rest.unlink(missing_ok=True)
+        target.with_suffix(".fields.json").unlink(missing_ok=True)
     return target
 
 
@@ -181,7 +180,14 @@ def _json_cell(value: Any) -> Any:
 
 
 def _write_gpkg(rows: pd.DataFrame, shapes: Any, datum: Datum, path: Path) -> None:
-    _write_gdal(_arrow(rows, shapes), shapes, datum, path, "GPKG", layer=path.stem.removesuffix(".part"))
+    _write_gdal(
+        _arrow(rows, shapes),
+        shapes,
+        datum,
+        path,
+        "GPKG",
+        layer=path.stem.removeprefix(".").removesuffix(".part"),
+    )
 
 
 def _write_shp(rows: pd.DataFrame, shapes: Any, datum: Datum, path: Path) -> None:
@@ -260,17 +266,6 @@ def _write_parquet(rows: pd.DataFrame, shapes: Any, datum: Datum, path: Path) ->
         return
     crs = f"EPSG:{datum.epsg}" if datum.epsg is not None else None
     gpd.GeoDataFrame(plain, geometry=shapes, crs=crs).to_parquet(path, index=False)
-
-
-def _siblings(path: Path) -> list[Path]:
-    return [entry for entry in path.parent.iterdir() if entry.name.startswith(f"{path.stem}.")]
-
-
-def _move(draft: Path, target: Path) -> None:
-    """Put a finished file, and a Shapefile's other parts, in its place."""
-    target.with_suffix(".fields.json").unlink(missing_ok=True)
-    for part in _siblings(draft):
-        part.replace(target.with_name(target.stem + part.name.removeprefix(draft.stem)))
 
 
 _WRITERS = {

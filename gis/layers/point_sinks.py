@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import warnings
@@ -20,6 +21,7 @@ from gis.crs import CGCS2000
 from gis.errors import InputError
 from gis.layers.csv_text import Dialect, records
 from gis.layers.point_stream import FORMATS, CsvRows, PointBatch, PointFile
+from gis.layers.whole_file import clear, draft_of, settle, told_plainly
 
 _QUOTED = '"\r\n'
 _DECIMALS = 3
@@ -48,19 +50,16 @@ class PointSink:
                 where=path.name,
                 mend="use .csv, .parquet or .gpkg",
             )
-        if not path.parent.is_dir():
-            raise InputError("there is no such folder", where=str(path.parent), mend="make it first")
         if path.exists() and path.samefile(source.path):
             raise InputError("the output is the input itself", where=str(path), mend="give it another name")
         self.path = path
         self.source = source
         self.added = dict(added)
-        self._draft = path.with_name(f".{path.stem}.part{path.suffix}")
+        self._draft = draft_of(path)
         self._write = {"csv": self._write_csv, "parquet": self._write_parquet, "gpkg": self._write_gpkg}[form]
         self._open: Any = None
 
     def __enter__(self) -> Self:
-        self._draft.unlink(missing_ok=True)
         return self
 
     def __exit__(
@@ -69,11 +68,20 @@ class PointSink:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        try:
+            if kind is not None:
+                with contextlib.suppress(Exception):  # closing may fail as writing did, which is told already
+                    self._close()
+                return
+            with told_plainly(self.path):
+                self._close()
+                settle(self._draft, self.path)
+        finally:
+            clear(self._draft)
+
+    def _close(self) -> None:
         if self._open is not None:
             self._open.close()
-        if kind is None and self._draft.exists():
-            self._draft.replace(self.path)
-        self._draft.unlink(missing_ok=True)
 
     def write(self, batch: PointBatch, answers: Mapping[str, Any]) -> None:
         """Write a batch with its added cells.
@@ -90,12 +98,8 @@ class PointSink:
         InputError
             If the disk does not take it.
         """
-        try:
+        with told_plainly(self.path):
             self._write(batch, answers)
-        except OSError as cause:
-            raise InputError(
-                "the file cannot be written", where=str(self.path), mend="check the folder and the space left"
-            ) from cause
 
     def finish_empty(self) -> None:
         """Write the head of a file that has no rows."""

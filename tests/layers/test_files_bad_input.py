@@ -376,3 +376,27 @@ def test_messages_name_columns_with_care(tmp_path):
     with pytest.raises(GeometryError) as caught:
         read_layer(_csv(tmp_path, "\x1b[31mred,b\n"), crs="wgs84")
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["klingon", "base64", "rot13", "中"])
+def test_a_codec_that_is_not_of_text_is_no_encoding(tmp_path, name):
+    with pytest.raises(InputError, match="is not an encoding"):
+        read_layer(_csv(tmp_path, "code,lon,lat\na,111.6,40.8\n"), crs="wgs84", encoding=name)
+
+
+def test_a_spreadsheets_mark_is_no_header(tmp_path):
+    with pytest.raises(InputError, match="a spreadsheet's own mark"):
+        read_layer(_csv(tmp_path, "sep=;\ncode;lon;lat\na;111.6;40.8\n"), crs="wgs84")
+
+
+def test_one_column_cannot_hold_both_coordinates(tmp_path):
+    path = _csv(tmp_path, "code,lon,lat\na,111.6,40.8\n")
+    with pytest.raises(InputError, match="cannot hold both"):
+        read_layer(path, crs="wgs84", fields={"lon": "lon", "lat": "lon"})
+
+
+def test_a_number_past_every_column_is_refused_by_its_row():
+    cast, bad = cast_column(pd.Series(["300", "9" * 30]), "integer")
+    assert cast[0] == 300
+    assert cast.isna()[1]
+    assert "is beyond every number" in bad[1]
