@@ -27,6 +27,7 @@ need libharfbuzz-subset0 library_here libharfbuzz-subset.so
 need fonts-noto-cjk fonts_here
 if [ "${1:-}" = test ]; then
     need chromium sh -c "command -v chromium || command -v chromium-browser || command -v google-chrome"
+    need libatomic1 library_here libatomic.so.1 # the Node.js inside Playwright is linked to it
     need gdal-bin command -v ogr2ogr
     need poppler-utils command -v pdftoppm
 fi
