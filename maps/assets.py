@@ -276,24 +276,6 @@ def copy_parts(parts: Iterable[str], folder: Path) -> None:
             shutil.copyfile(licences, (folder / _place(part)).parent / "LICENCES.txt")
 
 
-@cache
-def vendor_manifest() -> dict[str, Any]:
-    """Return what set-up wrote about the browser parts: name, version, licence, SHA-256 of every file.
-
-    Returns
-    -------
-    dict
-        ``{"parts": [{name, npm, version, licence, files}]}``.
-
-    Raises
-    ------
-    UnavailableError
-        If the browser parts are not there.
-    """
-    found: dict[str, Any] = json.loads(part_bytes("part:manifest.json"))
-    return found
-
-
 def script_safe(text: str) -> str:
     r"""Make JavaScript safe inside ``<script>``: ``</script`` and ``<!--`` cannot end or open anything.
 

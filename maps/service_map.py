@@ -235,6 +235,7 @@ def service_map(
         walking_speed_m_s=walking_speed_m_s,
         detour=detour,
         sample=sample,
+        served=delivery == "served",
     )
     page = Page(
         title=facts.titles[language],

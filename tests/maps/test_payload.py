@@ -48,8 +48,9 @@ LEAVES_BY = {
     "points": {
         *("count", "located", "at", "grid", "category", "name"),
         *("address", "phones", "hours", "access", "verified"),
+        "code",  # only where the service serves the page, which takes the report of a wrong entry by it
     },
-    "facts": {"edition", "updated_on", "approval", "verified_within_days", "speed", "detour", "sample"},
+    "facts": {"edition", "updated_on", "approval", "verified_within_days", "speed", "detour", "sample", "served"},
 }
 
 

@@ -14,6 +14,7 @@ from gis.service import places
 from gis.service.api import map_page
 from gis.service.api.page_language import keep_language, page_language
 from gis.service.api.state import TheService
+from gis.service.residents import verifying
 from gis.texts import LANGUAGES, Language, text
 from maps.assets import part_address
 
@@ -47,6 +48,16 @@ def planner(request: Request) -> Response:
 def report(request: Request) -> Response:
     """Show the page on which a resident reports something and follows it."""
     return render(request, "report.html")
+
+
+@router.get("/wrong/{point_code}")
+def wrong(request: Request, service: TheService, point_code: str) -> Response:
+    """Show the page on which a resident says that the entry of a service point is wrong."""
+    with service.database.connection() as connection:
+        entry = verifying.entry_of(connection, point_code)
+    return render(
+        request, "wrong.html", entry=entry, choices=verifying.WRONG, longest=verifying.LONGEST_WORDS
+    )
 
 
 def render(request: Request, template: str, **values: Any) -> Response:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, File, Form, Header, Query, Request, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis.service.access import require
 from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import TheActor, TheService
+from gis.service.dispatch import photos
 from gis.service.residents import verifying, walking
 from gis.terms import Role
 
@@ -25,12 +26,15 @@ Speed = Annotated[
 ]
 
 
+What = Literal["closed", "moved", "phone", "hours", "access", "other"]
+
+
 class WrongEntryBody(BaseModel):
     """What is wrong with an entry."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    what: Literal["closed", "moved", "phone", "hours", "access", "other"]
+    what: What
     words: str = Field("", max_length=verifying.LONGEST_WORDS)
     reporter: str | None = Field(
         None, max_length=200, description="How to reach who says so, if they want that"
@@ -63,6 +67,57 @@ def wrong_entry(
             key=key,
         )
     return JsonResponse(done.as_dict(), status_code=200 if done.again else 201)
+
+
+@router.post(
+    "/service-points/{point_code}/wrong/snapshot",
+    status_code=201,
+    summary="Say that the entry of a service point is wrong, with a photo",
+)
+def wrong_entry_snapshot(
+    request: Request,
+    service: TheService,
+    point_code: str,
+    what: Annotated[What, Form()],
+    words: Annotated[str, Form(max_length=verifying.LONGEST_WORDS)] = "",
+    reporter: Annotated[str | None, Form(max_length=200)] = None,
+    photo: Annotated[UploadFile | None, File()] = None,
+    lon: Annotated[float | None, Form(ge=-180, le=180, description="Where it is, in WGS84")] = None,
+    lat: Annotated[float | None, Form(ge=-90, le=90)] = None,
+    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+) -> JsonResponse:
+    """Take a resident's word with a photo, which is stored without anything but the picture.
+
+    The position inside is offered in the answer and goes no further unless it is sent as ``lon``, ``lat``.
+    """
+    service.limiter.take(request.client.host if request.client else "unknown")
+    name = offered = None
+    if photo is not None and photo.filename:
+        clean = photos.clean_photo(photo.file.read(photos.LARGEST_BYTES + 1))
+        name, offered = photos.store_photo(clean.content, service.photos), clean.position
+    try:
+        with service.database.connection() as connection:
+            done = verifying.report_wrong_entry(
+                connection,
+                service.current.in_force.counties,
+                service.settings,
+                point_code,
+                what,
+                words=words.strip(),
+                reporter=(reporter or "").strip() or None,
+                key=key,
+                photo=name,
+                seen_at=None if lon is None or lat is None else (lon, lat),
+            )
+    except BaseException:
+        photos.forget_photo(name, service.photos)
+        raise
+    if done.again:
+        photos.forget_photo(name, service.photos)
+    answer = done.as_dict()
+    if offered is not None and lon is None:
+        answer["photo_position"] = {"lon": offered[0], "lat": offered[1], "crs": "wgs84"}
+    return JsonResponse(answer, status_code=200 if done.again else 201)
 
 
 @router.get("/divisions/{division_code}/stale-entries", summary="Service points that nobody checked for long")

@@ -80,6 +80,8 @@ def report_wrong_entry(
     words: str = "",
     reporter: str | None = None,
     key: str | None = None,
+    photo: str | None = None,
+    seen_at: tuple[float, float] | None = None,
 ) -> Reported:
     """Take a resident's word that the entry of a service point is wrong: it becomes an incident there.
 
@@ -101,6 +103,11 @@ def report_wrong_entry(
         How to reach them, if they want that.
     key
         The Idempotency-Key.
+    photo
+        Name of a stored photo.
+    seen_at
+        Longitude and latitude in WGS84 where they say it is, which the words then tell. The incident stays at
+        the entry's own place: its grid's people look after the entry.
 
     Returns
     -------
@@ -122,15 +129,13 @@ def report_wrong_entry(
     if len(words) > LONGEST_WORDS:
         raise InputError("this is too long", where="words", mend=f"say it in {LONGEST_WORDS} characters")
     # From the public layer: a point that residents are not shown does not exist for them.
-    point = connection.execute(
-        select(
-            ServicePoint.name, spatial.ST_X(ServicePoint.geometry), spatial.ST_Y(ServicePoint.geometry)
-        ).where(ServicePoint.point_code == point_code, ServicePoint.public)
-    ).first()
-    if point is None:
-        raise NotFoundError("there is no such service point", where="point_code")
+    name, _, lon, lat = _public_point(connection, point_code)
     _ensure_category(connection)
-    name, lon, lat = point
+    what_it_is = [text(f"residents.wrong_entry.what_{what}"), words.strip()]
+    if seen_at is not None:
+        what_it_is.append(
+            text("residents.wrong_entry.seen_at", lon=f"{seen_at[0]:.6f}", lat=f"{seen_at[1]:.6f}")
+        )
     said = Report(
         category=WRONG_ENTRY,
         source=_SOURCE,
@@ -138,14 +143,59 @@ def report_wrong_entry(
             "residents.wrong_entry.said",
             name=shortened(name),
             code=point_code,
-            text="，".join(filter(None, [text(f"residents.wrong_entry.what_{what}"), words.strip()])),
+            text="，".join(filter(None, what_it_is)),
         ),
         lon=lon,
         lat=lat,
         crs="cgcs2000",
         reporter=reporter,
+        photo=photo,
     )
     return report(connection, counties, settings, said, actor="resident", key=key, follow=True)
+
+
+def entry_of(connection: Connection, point_code: str) -> dict[str, str]:
+    """Return what a resident needs to see to be sure which entry is meant.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    point_code
+        A public service point: 18 digits.
+
+    Returns
+    -------
+    dict
+        ``point_code``, ``community_code``, ``name``, ``address``.
+
+    Raises
+    ------
+    NotFoundError
+        If the public is shown no such point.
+    """
+    name, address, *_ = _public_point(connection, check_code(point_code, "point_code"))
+    return {
+        "point_code": point_code,
+        "community_code": point_code[:12],
+        "name": shortened(name or ""),
+        "address": shortened(address or ""),
+    }
+
+
+def _public_point(connection: Connection, point_code: str) -> Any:
+    """Read a point's name, address, longitude and latitude."""
+    found = connection.execute(
+        select(
+            ServicePoint.name,
+            ServicePoint.address,
+            spatial.ST_X(ServicePoint.geometry),
+            spatial.ST_Y(ServicePoint.geometry),
+        ).where(ServicePoint.point_code == point_code, ServicePoint.public)
+    ).first()
+    if found is None:
+        raise NotFoundError("there is no such service point", where="point_code")
+    return found
 
 
 def _ensure_category(connection: Connection) -> None:

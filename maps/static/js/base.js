@@ -22,6 +22,20 @@
     }
   }
 
+  // The visitor's own choice: on the service it holds for every page, in a file for this map.
+  function rememberLanguage(language, served) {
+    if (served) document.cookie = `lang=${language}; path=/; max-age=31536000; samesite=strict`;
+    else remember({ language });
+    const address = new URL(window.location.href);
+    if (!address.searchParams.has("lang")) return;
+    address.searchParams.set("lang", language);
+    try {
+      window.history.replaceState(null, "", address);
+    } catch {
+      // A page from disk may not change its address; opened again, the address says what it said before.
+    }
+  }
+
   // Make an element: el("a.button", {href: …, on: {click}}, "text", child, …).
   function el(name, options, ...children) {
     const [tag, ...classes] = name.split(".");
@@ -102,5 +116,5 @@
     return Math.floor((Date.now() - EPOCH) / DAY);
   }
 
-  window.WanggeMap = { el, named, phoneLink, Texts, column, choices, days, sums, dayOf, today, keep, remember };
+  window.WanggeMap = { el, named, phoneLink, Texts, column, choices, days, sums, dayOf, today, keep, remember, rememberLanguage };
 })();

@@ -62,7 +62,14 @@
       const category = this.app.points.category[at];
       const kind = this.app.texts.named(this.app.data.categories[category].names);
       const head = this.head(this.app.signs.ofCategory(category, 34), kind, this.pointName(at));
-      return el("div.wg-card", null, head, this.list(this.pointFacts(at)), el("p.wg-when", null, this.verified(at)));
+      return el("div.wg-card", null, head, this.list(this.pointFacts(at)), el("p.wg-when", null, this.verified(at)), this.wrong(at));
+    }
+
+    // A way to say that an entry is wrong, where the service is there to hear it.
+    wrong(at) {
+      const code = this.app.points.code[at];
+      if (!code) return null;
+      return el("a.wg-wrong", { href: `/wrong/${encodeURIComponent(code)}` }, this.app.say("wrong"));
     }
 
     staff(index) {

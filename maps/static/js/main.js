@@ -14,9 +14,9 @@
       const kept = W.keep();
       this.root = root;
       this.data = data;
-      // A link that names a language means it; otherwise the visitor's last choice holds.
-      const asked = new URLSearchParams(window.location.search).has("lang");
-      this.language = !asked && kept.language in data.texts ? kept.language : data.language;
+      // What the address says; the service has read it already, with the visitor's last choice.
+      const asked = new URLSearchParams(window.location.search).get("lang") || (data.facts.served ? null : kept.language);
+      this.language = asked in data.texts ? asked : data.language;
       this.large = kept.large === true;
       this.tall = false;
       this.query = "";
@@ -26,10 +26,7 @@
       this.layers = { points: true, grids: true, compounds: own, buildings: own, streets: own, labels: true };
       this.texts = new W.Texts(data.texts, this.language);
       this.ground = new W.Ground(data);
-      this.mosaic = W.unpackMosaic(data.grids.rings);
-      this.borders = new W.Borders(this.mosaic, this.ground);
-      this.points = this.unpackPoints(data.points);
-      this.shown = Array.from({ length: this.points.count }, (_, at) => at);
+      this.points = null;
       this.signs = new W.Signs(data);
       this.details = new W.Details(this);
       this.position = new W.Position(this);
@@ -46,7 +43,7 @@
       const text = (name) => W.column(packed[name]);
       const points = {
         count, located: packed.located, name: text("name"), address: text("address"), phones: text("phones"),
-        hours: text("hours"), category: W.choices(packed.category), access: packed.access || "", verified: W.days(packed.verified),
+        hours: text("hours"), code: text("code"), category: W.choices(packed.category), access: packed.access || "", verified: W.days(packed.verified),
         grid: W.sums(packed.grid || []),
         lon: new Float64Array(packed.located), lat: new Float64Array(packed.located),
         wx: new Float64Array(packed.located), wy: new Float64Array(packed.located),
@@ -70,11 +67,35 @@
       main.querySelector(".wg-find").after(this.mapBox);
       this.openMap();
       this.describe();
-      // The page is there to be read and used before the drawing begins.
-      setTimeout(() => this.draw());
+      this.loaded = this.load();
     }
 
-    draw() {
+    // The rest in steps, between which the page answers: what is told, the list, the ground, the points.
+    async load() {
+      const steps = [
+        () => this.unpack(),
+        () => this.panel.build(),
+        () => this.panel.showList(),
+        () => this.prepare(),
+        () => this.groundLayer.addTo(this.map),
+        () => this.pointsLayer.addTo(this.map),
+        () => this.listen(),
+      ];
+      for (const step of steps) {
+        await new Promise((go) => setTimeout(go));
+        step();
+      }
+    }
+
+    unpack() {
+      const { data } = this;
+      this.mosaic = W.unpackMosaic(data.grids.rings);
+      this.borders = new W.Borders(this.mosaic, this.ground);
+      this.points = this.unpackPoints(data.points);
+      this.shown = Array.from({ length: this.points.count }, (_, at) => at);
+    }
+
+    prepare() {
       this.scene = new W.Scene(this);
       this.labels = new W.Labels(this.scene);
       this.clusters = new W.Clusters(this);
@@ -86,12 +107,11 @@
       this.groundLayer = new W.CanvasLayer("wg-ground", (view) => {
         this.scene.paint(view);
         if (view.paper) paintPoints(view);
-      }).addTo(this.map);
+      });
       this.pointsLayer = new W.CanvasLayer("wg-points", (view) => {
         view.pen.canvas.hidden = view.paper;
         if (!view.paper) paintPoints(view);
-      }).addTo(this.map);
-      this.listen();
+      });
     }
 
     openMap() {
@@ -174,7 +194,6 @@
         this.map.fitBounds(this.home, { padding: [12, 12], animate: false });
         this.repaint();
       });
-      document.fonts?.ready.then(() => this.repaint());
       if (window.ResizeObserver) new ResizeObserver(() => this.map.invalidateSize({ pan: false })).observe(this.mapBox);
     }
 
@@ -183,6 +202,7 @@
     }
 
     repaint() {
+      if (!this.pointsLayer?.view) return; // not drawn for the first time yet
       this.scene.readColours();
       this.groundLayer.redraw();
       this.pointsLayer.redraw();
@@ -298,6 +318,7 @@
     }
 
     refresh() {
+      if (!this.pointsLayer?.view) return;
       this.filter();
       this.panel.showList();
       this.pointsLayer.redraw();
@@ -340,7 +361,7 @@
 
     setLanguage(language) {
       this.language = language;
-      W.remember({ language });
+      W.rememberLanguage(language, this.data.facts.served);
       this.texts.language = language;
       this.map.closePopup();
       this.panel.build();

@@ -31,21 +31,23 @@
       this.places = el("div.wg-places");
       this.mine = el("div", { "aria-live": "polite" });
       this.more = el("button.wg-more", { type: "button", on: { click: () => this.showMore() } });
-      const parts = {
-        head: this.head(), find: this.find(),
-        panel: el(
+      const parts = { head: this.head(), find: this.find() };
+      if (app.points) {
+        parts.panel = el(
           "section.wg-panel", { "aria-label": app.say("panel"), tabindex: "-1" },
-          this.mine, this.chips(), el("h2.wg-list-head", null, app.say("list")), this.status, this.places,
+          this.mine, this.chips(), app.data.facts.served ? el("a.wg-report", { href: "/report" }, app.say("report")) : "",
+          el("h2.wg-list-head", null, app.say("list")), this.status, this.places,
           this.list, this.more, this.gridList(), this.legend(), this.about(),
-        ),
-      };
+        );
+      }
       for (const [name, part] of Object.entries(parts)) {
         const old = this.root.querySelector(`.wg-${name}`);
         if (old) old.replaceWith(part);
         else this.root.append(part);
       }
       this.showPosition();
-      this.showList();
+      // The first list is a step of its own.
+      if (app.pointsLayer) this.showList();
       if (focused) this.root.querySelector(`[data-keep="${focused}"]`)?.focus();
     }
 
@@ -55,7 +57,7 @@
       const told = [];
       if (facts.updated_on) told.push(app.say("updated_on", { date: facts.updated_on }));
       if (facts.edition !== null) told.push(app.say("edition", { number: facts.edition }));
-            const button = (keep, label, pressed, click) =>
+      const button = (keep, label, pressed, click) =>
         el("button.wg-tool", { type: "button", "data-keep": keep, "aria-pressed": pressed, on: { click } }, label);
       return el(
         "header.wg-head", null,
@@ -113,11 +115,25 @@
       );
     }
 
-    // The grids and their people, for those who read rather than look, and for paper.
+    // The grids and their people, for those who read rather than look, and for paper. A district has hundreds:
+    // the list is made when somebody opens it.
     gridList() {
       const { app } = this;
+      if (!app.data.grids.type.some((type) => type < 2)) return "";
+      const list = el("ul.wg-list", null);
+      this.fillGrids = () => {
+        if (!list.children.length) list.append(...this.gridRows());
+      };
+      return el(
+        "details.wg-legend.wg-grids", { on: { toggle: (event) => event.target.open && this.fillGrids() } },
+        el("summary", null, app.say("grids_and_people")), list,
+      );
+    }
+
+    gridRows() {
+      const { app } = this;
       const { code, type } = app.data.grids;
-      const rows = code.flatMap((_, index) => {
+      return code.flatMap((_, index) => {
         if (type[index] === 2) return [];
         const theme = app.data.grids.theme[index];
         const name = el(
@@ -130,11 +146,6 @@
           el("div", null, name, type[index] === 0 ? app.details.staff(index) : el("p.wg-kind", null, app.say("grid_type.exclusive"))),
         )];
       });
-      if (!rows.length) return "";
-      return el(
-        "details.wg-legend.wg-grids", null,
-        el("summary", null, app.say("grids_and_people")), el("ul.wg-list", null, ...rows),
-      );
     }
 
     legend() {
@@ -217,6 +228,7 @@
     }
 
     showForPrint() {
+      this.fillGrids?.();
       for (const part of this.root.querySelectorAll("details")) part.open = true;
       this.showMore(PRINTED);
     }

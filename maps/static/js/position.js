@@ -23,7 +23,10 @@
       }
       this.fail("locating");
       navigator.geolocation.getCurrentPosition(
-        ({ coords }) => this.set(coords.longitude, coords.latitude, coords.accuracy),
+        async ({ coords }) => {
+          await this.app.loaded;
+          this.set(coords.longitude, coords.latitude, coords.accuracy);
+        },
         (error) => this.fail(error.code === 1 ? "locate_denied" : "locate_failed"),
         { enableHighAccuracy: true, timeout: 15000, maximumAge: 30000 },
       );

@@ -75,6 +75,7 @@ PUBLIC_ROUTES = {
     "POST /api/v1/incidents/photo-position", "POST /api/v1/follow",
     "POST /api/v1/incidents/{number}/rating", "GET /api/v1/addresses", "POST /api/v1/addresses",
     "POST /api/v1/service-points/{point_code}/wrong",
+    "POST /api/v1/service-points/{point_code}/wrong/snapshot", "GET /wrong/{point_code}",
     "MOUNT /static/vendor", "MOUNT /static/maps", "MOUNT /static", "MOUNT /ogc",
 }  # fmt: skip
 """Every way in that asks for no token."""
@@ -258,7 +259,8 @@ def _words(path: Path) -> str:
 def test_no_secret_is_in_any_public_answer(town) -> None:
     code = f"{COMMUNITY}000001"
     ways = [
-        "/", "/report", f"/map/{COMMUNITY}", "/healthz", "/api/v1/communities", "/api/v1/incidents/kinds",
+        "/", "/report", f"/map/{COMMUNITY}", f"/wrong/{code}", "/healthz", "/api/v1/communities",
+        "/api/v1/incidents/kinds",
         "/api/v1/locate?lon=111.6035&lat=40.808&crs=cgcs2000", "/api/v1/addresses?q=光明小区",
         "/api/v1/addresses?q=不公开", "/api/v1/addresses?q=示例乙",
         *(f"/api/v1/layers/{layer}?division={COMMUNITY}" for layer in FIELDS),
