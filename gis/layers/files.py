@@ -11,8 +11,8 @@ XLSX        .xlsx                        read only; codes must be text cells
 Parquet     .parquet .geoparquet         keeps every kind of value
 =========== ============================ ===========================================================
 
-Rules of reading
-----------------
+The rules of reading:
+
 - The datum is the file's own or the user's word, and never guessed; if both speak they must agree.
 - ``fields`` maps *ours* to *theirs*. A column of theirs that already has one of our names, while another
   was mapped to that name, is set aside as ``<name>_file``: what was said wins over what is alike.
@@ -35,37 +35,21 @@ import shapely
 
 from gis.crs import STORAGE_SRID, Datum, geometries_to_storage, parse_crs
 from gis.errors import GeometryError, InputError
-from gis.layers.columns import ColumnKind, cast_column, code_texts, damaged_codes, is_code_column
+from gis.layers.columns import ColumnKind, cast_column
 from gis.layers.coordinates import Extent, swapped_hint
 from gis.layers.file_writers import write_layer
+from gis.layers.geojson_files import read_geojson
 from gis.layers.raw_table import RawTable, settle_datum
 from gis.layers.repair import Kind, repair_geometries
 from gis.layers.report import Action, ImportReport, ImportRow, listed
+from gis.layers.row_identity import codes_as_text, identify_rows, refuse_damaged
 from gis.layers.short_names import restore_names
+from gis.layers.source_file import check_file, file_format
 from gis.layers.table_files import add_geometry, read_csv, read_xlsx
-from gis.layers.vector_files import read_geojson, read_geopackage, read_parquet, read_shapefile
+from gis.layers.vector_files import read_geopackage, read_parquet, read_shapefile
 
-__all__ = ["FORMATS", "read_layer", "write_layer"]
+__all__ = ["read_layer", "write_layer"]
 
-FORMATS: dict[str, str] = {
-    ".gpkg": "gpkg",
-    ".shp": "shp",
-    ".geojson": "geojson",
-    ".json": "geojson",
-    ".ndjson": "geojson",
-    ".geojsonl": "geojson",
-    ".geojsons": "geojson",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "csv",
-    ".xlsx": "xlsx",
-    ".xlsm": "xlsx",
-    ".parquet": "parquet",
-    ".geoparquet": "parquet",
-}
-"""Suffix → format."""
-
-_SAVE_AS_TEXT = "format the column as text in the spreadsheet and enter the codes again"
 _TIDIED = {
     "clockwise": "{} polygons had clockwise shells, and are stored counter-clockwise",
     "single": "{} single parts are stored as multi-part geometries",
@@ -147,13 +131,12 @@ def read_layer(
         raw, {ours: theirs for ours, theirs in (fields or {}).items() if ours != "geometry"}, source
     )
     entries = list(raw.entries)
-    refused = {entry.row for entry in entries if entry.action is Action.REFUSED}
     rows = _cast(rows, kinds or {}, entries)
     if code_field is not None:
-        rows = _identified(rows, code_field, entries, refused, raw.geometry, source)
+        rows = identify_rows(rows, code_field, entries, raw.geometry, source)
     else:
-        rows = _codes_as_text(rows, None)
-    _refuse_damaged(rows, code_field, entries)
+        rows = codes_as_text(rows)
+    refuse_damaged(rows, code_field, entries)
     shapes, notes = _shapes(raw, given, geometry, kind, override_crs, extent, entries, source)
     codes = rows[code_field].to_dict() if code_field is not None else {}
     known = [_with_code(entry, codes) for entry in entries]
@@ -166,64 +149,6 @@ def read_layer(
     rows = rows.drop(columns=[name for name in ("geometry",) if name in rows.columns])
     frame = gpd.GeoDataFrame(rows[keep], geometry=shapes[keep], crs=f"EPSG:{STORAGE_SRID}")
     return frame, report
-
-
-def file_format(path: Path) -> str:
-    """Tell a file's format by its suffix.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Returns
-    -------
-    str
-        ``gpkg``, ``shp``, ``geojson``, ``csv``, ``xlsx`` or ``parquet``.
-
-    Raises
-    ------
-    InputError
-        If the suffix is none of ours.
-    """
-    found = FORMATS.get(path.suffix.lower())
-    if found is None:
-        mend = "use .gpkg, .shp, .geojson, .csv, .xlsx or .parquet"
-        if path.suffix.lower() in {".xls", ".et", ".ods"}:
-            mend = "save it as .xlsx or .csv"
-        if path.suffix.lower() in {".dbf", ".shx", ".prj", ".cpg"}:
-            mend = f"name the Shapefile's {path.stem}.shp"
-        if path.suffix.lower() in {".zip", ".rar", ".7z"}:
-            mend = "unpack it and name the file inside"
-        raise InputError(
-            f"{path.suffix or 'a name without a suffix'} is no format known here", where=path.name, mend=mend
-        )
-    return found
-
-
-def check_file(path: Path) -> None:
-    """Check that a file is there and not empty.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Raises
-    ------
-    InputError
-        If it is not.
-    """
-    if not path.is_file():
-        what = "it is a folder" if path.is_dir() else "there is no such file"
-        raise InputError(what, where=str(path), mend="check the name and the folder")
-    try:
-        with path.open("rb") as file:
-            empty = not file.read(1)
-    except OSError as cause:
-        raise InputError("the file may not be read", where=str(path), mend="check who may read it") from cause
-    if empty:
-        raise InputError("the file is empty", where=path.name, mend="export it again")
 
 
 def _read_raw(path: Path, *, encoding: str | None, layer: str | None, geometry: bool) -> RawTable:
@@ -280,68 +205,6 @@ def _cast(rows: pd.DataFrame, kinds: Mapping[str, ColumnKind], entries: list[Imp
             for at, reason in bad.items()
         ]
     return rows
-
-
-def _codes_as_text(rows: pd.DataFrame, code_field: str | None) -> pd.DataFrame:
-    rows = rows.copy(deep=False)
-    for name in rows.columns:
-        if name == code_field or is_code_column(str(name)):
-            rows[name] = code_texts(rows[name])
-    return rows
-
-
-def _identified(
-    rows: pd.DataFrame,
-    code_field: str,
-    entries: list[ImportRow],
-    refused: set[int],
-    geometry: np.ndarray[Any, Any] | None,
-    path: Path,
-) -> pd.DataFrame:
-    """Refuse rows whose code is missing or not theirs alone."""
-    if code_field not in rows.columns:
-        raise InputError(
-            f"there is no column {code_field!r}",
-            where=path.name,
-            mend=f"say which one it is (--field {code_field}=theirs); the columns are {listed(rows.columns)}",
-        )
-    rows = _codes_as_text(rows, code_field)
-    codes = rows[code_field]
-    entries += [
-        ImportRow(int(row), None, Action.REFUSED, code_field, "the code is empty", "give it one")
-        for row in rows.index[codes.isna()]
-    ]
-    bearers = codes[codes.notna() & ~rows.index.isin(list(refused)) & codes.duplicated(keep=False)]
-    for code, group in bearers.groupby(bearers):
-        places = rows.index.get_indexer(group.index)
-        shapes = geometry[places] if geometry is not None else np.full(len(places), None)
-        same = _all_alike(rows.iloc[places]) and len({shapely.to_wkb(shape) for shape in shapes}) == 1
-        places_named = ", ".join(str(row) for row in group.index[:5]) + (" …" if len(group) > 5 else "")
-        for row in group.index[1:] if same else group.index:
-            reason = (
-                f"it repeats row {group.index[0]} in every column"
-                if same
-                else f"rows {places_named} bear the same code but differ"
-            )
-            mend = "leave one of them out" if same else "give each its own code, or join them into one row"
-            entries.append(ImportRow(int(row), str(code), Action.REFUSED, code_field, reason, mend))
-    return rows
-
-
-def _all_alike(rows: pd.DataFrame) -> bool:
-    return len({tuple(map(str, row)) for row in rows.itertuples(index=False)}) == 1
-
-
-def _refuse_damaged(rows: pd.DataFrame, code_field: str | None, entries: list[ImportRow]) -> None:
-    for name in rows.columns:
-        if name != code_field and not is_code_column(str(name)):
-            continue
-        for at in np.flatnonzero(damaged_codes(rows[name])):
-            value = rows[name].iloc[int(at)]
-            reason = f"{value!r} is a number that a spreadsheet made of a code; its last digits may be lost"
-            entries.append(
-                ImportRow(int(rows.index[int(at)]), None, Action.REFUSED, str(name), reason, _SAVE_AS_TEXT)
-            )
 
 
 def _shapes(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +25,10 @@ from gis.crs import WGS84, Datum, datum_of, to_storage
 from gis.errors import CrsError, InputError
 from gis.layers.coordinates import find_coordinate_columns, parse_coordinates
 from gis.layers.csv_text import Dialect, Record, detect, records, unguard
-from gis.layers.raw_table import settle_datum
+from gis.layers.geoparquet_label import read_label
+from gis.layers.raw_table import parse_wkb, settle_datum
 from gis.layers.report import listed
+from gis.layers.source_file import check_file
 
 Floats = NDArray[np.float64]
 
@@ -220,9 +221,7 @@ class PointFile:
         if self.coordinates is not None:
             columns = [table.column(name).to_pylist() for name in self.coordinates]
             return parse_coordinates(columns[0], columns[1], self.datum)
-        cells = np.array(table.column(self.geometry_name).to_pylist(), dtype=object)
-        with np.errstate(invalid="ignore"):
-            shapes = shapely.from_wkb(cells, on_invalid="ignore")
+        shapes = parse_wkb(table.column(self.geometry_name).to_pylist()).geometry
         points = (shapely.get_type_id(shapes) == 0) & ~shapely.is_empty(shapes)
         x, y = np.full(len(shapes), np.nan), np.full(len(shapes), np.nan)
         x[points], y[points] = shapely.get_x(shapes[points]), shapely.get_y(shapes[points])
@@ -291,10 +290,7 @@ def open_points(
             where=path.name,
             mend="use .csv, .parquet or .gpkg",
         )
-    if not path.is_file():
-        raise InputError("there is no such file", where=str(path), mend="check the name and the folder")
-    if path.stat().st_size == 0:
-        raise InputError("the file is empty", where=path.name, mend="export it again")
+    check_file(path)
     if form == "csv":
         opened = _open_csv(path, encoding)
         own: Datum | None = None
@@ -339,18 +335,11 @@ def _open_parquet(path: Path) -> tuple[PointFile, Datum | None, list[str]]:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as cause:
         raise InputError("it cannot be read as Parquet", where=path.name, mend=_BROKEN) from cause
-    geo = json.loads((schema.metadata or {}).get(b"geo", b"{}"))
-    name = geo.get("primary_column")
-    own: Datum | None = None
-    notes: list[str] = []
-    if name is not None:
-        about = geo.get("columns", {}).get(name, {})
-        if "crs" not in about:
-            own, notes = WGS84, ["the file names no datum, so by its format's rule (GeoParquet) it is wgs84"]
-        elif about["crs"] is not None:
-            own = datum_of(about["crs"], where=path.name)
-    columns = [column for column in schema.names if column != name]
-    return PointFile(path, "parquet", columns, WGS84, None, geometry_name=name), own, notes
+    label = read_label(schema, path)
+    columns = [column for column in schema.names if column != label.column]
+    opened = PointFile(path, "parquet", columns, WGS84, None, geometry_name=label.column)
+    opened.notes += label.remarks
+    return opened, label.datum, [] if label.note is None else [label.note]
 
 
 def _open_gpkg(path: Path, layer: str | None) -> tuple[PointFile, Datum | None, list[str]]:

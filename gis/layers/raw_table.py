@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
@@ -23,6 +25,9 @@ _EWKT = re.compile(r"^\s*SRID\s*=\s*([0-9]+)\s*;\s*", re.IGNORECASE)
 _HEX = re.compile(r"^0[01][0-9A-Fa-f]{8,}$")
 _UNREADABLE = "the geometry cannot be read"
 _CLOSED = "an unclosed ring was closed"
+_ARCS = "it has arcs, which are not read from this format"
+_NO_ARCS = "turn them into lines (`ogr2ogr -nlt CONVERT_TO_LINEAR`), or give a GeoPackage"
+_ARC_KINDS = range(8, 15)
 
 
 @dataclass
@@ -70,12 +75,15 @@ class Parsed:
         Where there was something that could not be read.
     srid
         The one SRID that all carry, or None.
+    arcs
+        Where there was a geometry with arcs, which cannot be read; None if nowhere.
     """
 
     geometry: Geometries
     closed: NDArray[np.bool_]
     unreadable: NDArray[np.bool_]
     srid: int | None = None
+    arcs: NDArray[np.bool_] | None = None
 
     def entries(self, rows: Sequence[int], field_name: str = "geometry") -> list[ImportRow]:
         """Say what was closed and what could not be read.
@@ -97,17 +105,15 @@ class Parsed:
             for at in np.flatnonzero(self.closed)
         ]
         found += [
-            ImportRow(
-                int(rows[int(at)]),
-                None,
-                Action.REFUSED,
-                field_name,
-                _UNREADABLE,
-                "draw it again, or export it again",
-            )
+            ImportRow(int(rows[int(at)]), None, Action.REFUSED, field_name, *self._why(int(at)))
             for at in np.flatnonzero(self.unreadable)
         ]
         return found
+
+    def _why(self, at: int) -> tuple[str, str]:
+        if self.arcs is not None and self.arcs[at]:
+            return _ARCS, _NO_ARCS
+        return _UNREADABLE, "draw it again, or export it again"
 
 
 def parse_wkb(values: Sequence[bytes | None]) -> Parsed:
@@ -182,16 +188,55 @@ def parse_geojson(values: list[Any]) -> Parsed:
 
 def _read(cells: Geometries, reader: Any) -> Parsed:
     there = np.array([cell is not None for cell in cells], dtype=bool)
+    arcs = None
     # NumPy would warn of every NaN among the coordinates; such rows are refused later, with a reason.
     with np.errstate(invalid="ignore", over="ignore"):
-        geometry = reader(cells, on_invalid="ignore")
+        try:
+            geometry = reader(cells, on_invalid="ignore")
+        except NotImplementedError:
+            arcs = np.array([_has_arcs(cell, reader) for cell in cells], dtype=bool)
+            cells = cells.copy()
+            cells[arcs] = None
+            geometry = reader(cells, on_invalid="ignore")
         failed = there & shapely.is_missing(geometry)
+        if arcs is not None:
+            failed &= ~arcs
         if failed.any():
             geometry[failed] = reader(cells[failed], on_invalid="fix")
     srids = np.unique(shapely.get_srid(geometry[~shapely.is_missing(geometry)]))
     srid = int(srids[0]) if len(srids) == 1 and srids[0] > 0 else None
     unreadable = there & shapely.is_missing(geometry)
-    return Parsed(geometry, failed & ~unreadable, unreadable, srid)
+    return Parsed(geometry, failed & ~unreadable, unreadable, srid, arcs)
+
+
+def _has_arcs(cell: Any, reader: Any) -> bool:
+    try:
+        reader(cell, on_invalid="ignore")
+    except NotImplementedError:
+        return True
+    return False
+
+
+def holds_arcs(column: pa.ChunkedArray) -> bool:
+    """Tell whether a column of well-known binary holds circular strings, curve polygons or their kin.
+
+    Parameters
+    ----------
+    column
+        Bytes or null, shape (n,).
+
+    Returns
+    -------
+    bool
+        Whether one of its kinds of geometry is one of arcs; collections are not looked into.
+    """
+    for head in pc.binary_slice(column, 0, 5).unique().to_pylist():
+        if head:
+            number = int.from_bytes(head[1:], "little" if head[0] == 1 else "big")
+            # The three highest bits are EWKB's flags; ISO counts Z, M and ZM by thousands.
+            if (number & 0x1FFFFFFF) % 1000 in _ARC_KINDS:
+                return True
+    return False
 
 
 def _loads(text: str) -> Any:

@@ -175,7 +175,14 @@ def _usual_kind(work: Geometries) -> Kind:
 
 
 def _refuse_off_globe(work: Geometries, account: _Account) -> None:
-    """Refuse coordinates that are not finite or beyond ±180 and ±90."""
+    """Refuse coordinates that are not finite or beyond ±180 and ±90, and what goes half round the globe."""
+    box = shapely.bounds(work)
+    for position in np.flatnonzero(box[:, 2] - box[:, 0] > 180):
+        west, east = box[position, [0, 2]]
+        account.refusals[int(position)] = (
+            f"it reaches from longitude {west:.10g} to {east:.10g}, over half the globe",
+            "if it crosses the 180° meridian, cut it there; if not, correct its coordinates",
+        )
     coordinates, row = shapely.get_coordinates(work, return_index=True)
     if not len(row):
         return
@@ -192,8 +199,8 @@ def _refuse_off_globe(work: Geometries, account: _Account) -> None:
             mend = "longitude and latitude seem to be swapped: longitude (x) comes first"
         elif 1000 < abs(x) < 1e8:
             mend = "if these are metres, name their reference system, such as EPSG:4527"
-        account.refusals.setdefault(int(position), (reason, mend))
-        work[position] = None
+        account.refusals[int(position)] = (reason, mend)
+    work[list(account.refusals)] = None
 
 
 def _pick_kind(work: Geometries, kind: Kind, account: _Account) -> None:

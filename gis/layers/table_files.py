@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import openpyxl
@@ -16,13 +18,16 @@ import shapely
 from openpyxl.utils.exceptions import InvalidFileException
 
 from gis.crs import WGS84, Datum, parse_crs
-from gis.errors import InputError
+from gis.errors import InputError, TooLargeError
 from gis.layers.coordinates import WKT_NAMES, find_coordinate_columns, parse_coordinates
 from gis.layers.csv_text import detect, records, unguard
 from gis.layers.raw_table import RawTable, parse_texts
 from gis.layers.report import Action, ImportRow, listed
 
 _EXCEL_DIGITS = 10**15
+_BROKEN_BOOK = (zipfile.BadZipFile, zlib.error, InvalidFileException, ET.ParseError, EOFError)
+_SMALL_BOOK = 64 << 20
+_MOST_UNPACKED = 200
 _OPTIONS = ("--field lon=…", "--field lat=…")
 
 
@@ -95,28 +100,28 @@ def read_xlsx(path: Path, *, sheet: str | None = None) -> RawTable:
     InputError
         If it is no XLSX file, the sheet is not there or empty, or two columns have one name.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as cause:
-        raise InputError(
-            "it cannot be opened as XLSX", where=path.name, mend="save it again as .xlsx, without a password"
-        ) from cause
-    try:
+    _refuse_bomb(path)
+    # Opened here, because openpyxl leaves the file open where it breaks off in the middle of a sheet.
+    with path.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        except (*_BROKEN_BOOK, KeyError, ValueError, OSError) as cause:
+            raise _not_a_book(path) from cause
         names = list(book.sheetnames)
         if sheet is not None and sheet not in names:
             raise InputError(
                 f"there is no sheet {sheet!r}", where=path.name, mend=f"choose one of {listed(names)}"
             )
-        for name in [sheet] if sheet is not None else names:
-            table = _read_sheet(book[name], path)
-            if table is not None:
-                if sheet is None and len(names) > 1:
-                    table.notes.append(f"the file has {len(names)} sheets; {name!r} was read")
-                return table
-    finally:
-        book.close()
+        try:
+            for name in [sheet] if sheet is not None else names:
+                table = _read_sheet(book[name], path)
+                if table is not None:
+                    if sheet is None and len(names) > 1:
+                        table.notes.append(f"the file has {len(names)} sheets; {name!r} was read")
+                    return table
+        except _BROKEN_BOOK as cause:
+            raise _not_a_book(path) from cause
     raise InputError(
         "there is no table in it", where=path.name, mend="put a header and rows in its first sheet"
     )
@@ -187,6 +192,27 @@ def add_geometry(
             table.entries.append(
                 ImportRow(numbers[at], None, Action.REFUSED, f"{pair[0]}, {pair[1]}", reason, mend)
             )
+
+
+def _not_a_book(path: Path) -> InputError:
+    return InputError(
+        "it cannot be read as XLSX", where=path.name, mend="save it again as .xlsx, without a password"
+    )
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Refuse a file that unpacks to more than any sheet does: it was made to fill the memory."""
+    try:
+        with zipfile.ZipFile(path) as book:
+            unpacked = sum(part.file_size for part in book.infolist())
+    except zipfile.BadZipFile as cause:
+        raise _not_a_book(path) from cause
+    if unpacked > max(_SMALL_BOOK, _MOST_UNPACKED * path.stat().st_size):
+        raise TooLargeError(
+            f"{path.stat().st_size >> 10:,} KB unpack to {unpacked >> 20:,} MB, as no sheet of people's does",
+            where=path.name,
+            mend="save the sheet as .csv",
+        )
 
 
 def _first_cells(found: Iterator[Any], path: Path) -> list[str]:
