@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import hashlib
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from gis.service.access import Actor
 from gis.service.api.json_response import JsonResponse, as_json
 from gis.service.api.state import Service, TheActor, TheService
-from gis.service.plans import proposing, publishing, reviewing
+from gis.service.plans import plan_editions, proposing, publishing, reviewing
 from gis.service.plans.proposal_runner import runner_of
+from gis.service.plans.proposing import ENDED
 
 router = APIRouter(default_response_class=JsonResponse)
 
 _LOOK_S = 0.4
 _BREATH_S = 10.0
-_ENDED = {"done", "cancelled", "failed"}
+_COME_BACK_S = 2
+_STREAM_HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
+"""No proxy is to keep an event back until it has a bufferful, or to pack it."""
 
 
 class Wish(BaseModel):
@@ -105,6 +109,20 @@ def rebase(service: TheService, actor: TheActor, plan_id: int, wanted: Seen) -> 
         return JsonResponse({"plan": draft.row.as_dict()})
 
 
+@router.get("/plans/{plan_id}/news", summary="What the latest edition changed since a plan was begun")
+def news(service: TheService, actor: TheActor, plan_id: int) -> JsonResponse:
+    """List the units that it put elsewhere than the plan's base has them."""
+    with service.database.connection() as connection:
+        return JsonResponse(plan_editions.news_since(connection, actor, plan_id))
+
+
+@router.get("/communities/{community_code}/editions", summary="The editions of a community's county")
+def editions(service: TheService, actor: TheActor, community_code: str) -> JsonResponse:
+    """List them, the latest first, with how much each changed in the community."""
+    with service.database.connection() as connection:
+        return JsonResponse({"editions": plan_editions.list_editions(connection, actor, community_code)})
+
+
 @router.post("/communities/{community_code}/rollback", summary="Go back to a former edition's grids")
 def rollback(service: TheService, actor: TheActor, community_code: str, wanted: Return) -> JsonResponse:
     """Publish the former state once more, as a new edition."""
@@ -167,30 +185,51 @@ def adopt(
         return JsonResponse(done.as_dict())
 
 
-@router.get("/plans/{plan_id}/proposals/{proposal_id}/events", summary="Follow a search")
+@router.get(
+    "/plans/{plan_id}/proposals/{proposal_id}/events",
+    summary="Follow a search",
+    response_class=StreamingResponse,
+)
 async def events(
-    request: Request, service: TheService, actor: TheActor, plan_id: int, proposal_id: int
-) -> StreamingResponse:
-    """Send a server-sent event whenever the search has got further, until it ends."""
-    await run_in_threadpool(_job, service, actor, plan_id, proposal_id)
-    stream = _follow(request, service, actor, plan_id, proposal_id)
-    return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    request: Request,
+    service: TheService,
+    actor: TheActor,
+    plan_id: int,
+    proposal_id: int,
+    last_event_id: Annotated[str | None, Header(description="The last event that was seen")] = None,
+) -> Response:
+    """Send a server-sent event whenever the search has got further, until it ends.
+
+    Every event tells the whole of how it stands, so whoever was cut off misses nothing by coming back; who
+    comes back with the last event of a search that has ended is told, by 204, not to come again.
+    """
+    told = _told(await run_in_threadpool(_job, service, actor, plan_id, proposal_id))
+    if told.ended and told.id == last_event_id:
+        return Response(status_code=204)
+    stream = _follow(request, service, actor, plan_id, proposal_id, last_event_id)
+    return StreamingResponse(stream, media_type="text/event-stream", headers=_STREAM_HEADERS)
+
+
+class _Told(NamedTuple):
+    """One event: its name for whoever comes back, its bytes, and whether it is the last."""
+
+    id: str
+    body: bytes
+    ended: bool
 
 
 async def _follow(
-    request: Request, service: Service, actor: Actor, plan_id: int, proposal_id: int
+    request: Request, service: Service, actor: Actor, plan_id: int, proposal_id: int, seen: str | None
 ) -> AsyncIterator[bytes]:
-    told: dict[str, Any] | None = None
+    # Sent at once: a proxy passes the head on with the first bytes.
+    yield b"retry: %d\n\n" % (_COME_BACK_S * 1000)
     quiet = 0.0
     while not await request.is_disconnected():
-        job = await run_in_threadpool(_job, service, actor, plan_id, proposal_id)
-        # What was found is asked for once, at the end; on the way the figures of the best are enough.
-        news = {key: job[key] for key in ("id", "state", "progress")}
-        if news != told:
-            told = news
-            quiet = 0.0
-            yield b"event: progress\ndata: " + as_json(news) + b"\n\n"
-        if job["state"] in _ENDED:
+        told = _told(await run_in_threadpool(_job, service, actor, plan_id, proposal_id))
+        if told.id != seen:
+            seen, quiet = told.id, 0.0
+            yield told.body
+        if told.ended:
             return
         await asyncio.sleep(_LOOK_S)
         quiet += _LOOK_S
@@ -198,6 +237,14 @@ async def _follow(
             # A proxy closes a stream that says nothing for long.
             quiet = 0.0
             yield b": still searching\n\n"
+
+
+def _told(job: dict[str, Any]) -> _Told:
+    """Make the event of a job as it stands; what it found is asked for once, at the end."""
+    news = as_json({key: job[key] for key in ("id", "state", "progress")})
+    name = hashlib.sha256(news).hexdigest()[:16]
+    body = b"id: %s\nevent: progress\ndata: %s\n\n" % (name.encode(), news)
+    return _Told(name, body, job["state"] in ENDED)
 
 
 def _job(service: Service, actor: Actor, plan_id: int, proposal_id: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import TheActor, TheService
 from gis.service.plans import plan_exchange, plan_starting, plan_view, redrawing
 from gis.service.plans.plan_steps import Outcome
+from gis.service.plans.proposal_runner import runner_of
 
 router = APIRouter(prefix="/api/v1", tags=["plans"], default_response_class=JsonResponse)
 router.include_router(plan_ends.router)
@@ -109,6 +110,8 @@ def start(service: TheService, actor: TheActor, community_code: str, wanted: New
 @router.get("/plans/{plan_id}", summary="A plan with everything that is drawn of it")
 def plan(service: TheService, actor: TheActor, plan_id: int) -> JsonResponse:
     """Show units, grids, totals, violations, comments and the log; coordinates in whole lattice steps."""
+    # Whoever opens a plan may ask for proposals next, and a search takes its seconds to load.
+    runner_of(service.database).wake()
     with service.database.connection() as connection:
         return JsonResponse(plan_view.show_plan(connection, actor, plan_id))
 

@@ -1,7 +1,8 @@
 """The processes that search for proposals: so many at a time, none outliving the server.
 
-A process goes on to the next job that waits, and ends when nobody has asked for a while: the second search
-then finds the libraries loaded and their inner loops compiled.
+A process goes on to the next job that waits, and ends when nobody has asked for a while. While nobody waits
+for it, it loads the search's libraries and compiled loops: one is started when somebody opens a plan, so that
+the first search finds all that ready.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine
 
 from gis.layers.database import Database, connect
-from gis.service.plans.proposing import claim_proposal, search
+from gis.service.plans.proposing import claim_proposal
 
 _IDLE_S = 180.0
 _LOOK_S = 0.4
@@ -39,7 +40,7 @@ class ProposalRunner:
         self._turn = threading.Lock()
 
     def wake(self) -> None:
-        """See to it that what is waiting is taken up; returns at once."""
+        """See to it that what is waiting, or will be, is taken up; returns at once."""
         with self._turn:
             if self._running >= self._slots:
                 return
@@ -93,15 +94,24 @@ def run_jobs(url: str, *, idle_s: float = _IDLE_S) -> None:
         How long to wait for another job, seconds.
     """
     database = connect(url)
+    ready = False
     try:
         last = time.monotonic()
         while time.monotonic() - last < idle_s:
             with database.connection() as connection:
                 job = claim_proposal(connection)
-            if job is None:
+            if job is not None:
+                # Loaded only now: the job is marked as being prepared before that takes its seconds.
+                from gis.service.plans.searching import search  # noqa: PLC0415
+
+                search(database, job)
+                ready, last = True, time.monotonic()
+            elif not ready:
+                from gis.planning.propose import warm_up  # noqa: PLC0415
+
+                warm_up()
+                ready, last = True, time.monotonic()
+            else:
                 time.sleep(_LOOK_S)
-                continue
-            search(database, job)
-            last = time.monotonic()
     finally:
         database.engine.dispose()

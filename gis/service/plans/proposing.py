@@ -1,42 +1,35 @@
 """Proposals as jobs: asked for, searched by a process of their own, readable meanwhile, adopted as a step.
 
-What a job is and how far it came is a row of ``plan_proposal``; the process that searches writes it, any
-server reads it, and a cancellation is a flag in it. See docs/decisions for why there is no queue beside it.
+What a job is and how far it came is a row of ``plan_proposal``; the process that searches
+(:mod:`gis.service.plans.searching`) writes it, any server reads it, and a cancellation is a flag in it. See
+docs/decisions for why there is no queue beside it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import logging
-import threading
-import time
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, exists, func, insert, select, text, update
 
-from gis.errors import ConflictError, InputError, NotFoundError, WanggeError
-from gis.layers.database import Database
+from gis.errors import ConflictError, InputError, NotFoundError
 from gis.layers.plan import PlanProposal
-from gis.planning.propose import Plan, Problem, Progress, ProposalSet, problem_from_units, propose
 from gis.service.access import Actor, require
-from gis.service.plans.plan_draft import PlanDraft
 from gis.service.plans.plan_memory import load_draft
 from gis.service.plans.plan_steps import Outcome
 from gis.service.plans.plan_store import plan_row
 from gis.service.plans.redrawing import relabel
 from gis.settings import settings
-from gis.terms import GridType, Role
-
-log = logging.getLogger(__name__)
+from gis.terms import Role
 
 GOALS = ("minimal-change", "compact", "balanced")
 LONGEST_S = 600.0
-_WRITE_EVERY_S = 0.3
-_LOOK_EVERY_S = 0.5
+ENDED = ("done", "cancelled", "failed")
+"""States in which a job has come to its end."""
+
 _SILENT = dt.timedelta(seconds=60)
-_ENDED = ("done", "cancelled", "failed")
+_MOST_GRIDS = 10_000
 
 
 def ask_proposal(
@@ -70,9 +63,17 @@ def ask_proposal(
     row = plan_row(connection, plan_id)
     require(actor, (Role.PLANNER,), row.community_code)
     wanted = _checked(options)
+    others = exists().where(PlanProposal.state.in_(("waiting", "running")))
+    stage = "waiting" if connection.execute(select(others)).scalar_one() else "preparing"
     proposal_id = connection.execute(
         insert(PlanProposal)
-        .values(plan_id=plan_id, plan_version=row.version, actor=actor.name, options=wanted)
+        .values(
+            plan_id=plan_id,
+            plan_version=row.version,
+            actor=actor.name,
+            options=wanted,
+            progress={"stage": stage, "done": 0.0, "best": None},
+        )
         .returning(PlanProposal.id)
     ).scalar_one()
     return show_proposal(connection, actor, plan_id, proposal_id)
@@ -93,9 +94,10 @@ def show_proposal(connection: Connection, actor: Actor, plan_id: int, proposal_i
     Returns
     -------
     dict
-        ``id``, ``state``, ``plan_version``, ``options``, ``actor``, ``asked_at``, ``progress`` (``stage``,
-        ``done``, ``best``), ``results`` (``units``, ``codes`` and ``plans`` with ``variant``, ``labels``,
-        ``metrics``, ``violations``, ``feasible``), ``words``.
+        ``id``, ``state``, ``plan_version``, ``options``, ``actor``, ``asked_at``, ``progress`` (``stage``:
+        ``waiting`` for other searches, ``preparing``, then the search's own, ``done`` at last; ``done``: 0 to
+        1; ``best``: the metrics of the best so far), ``results`` (``units``, ``codes`` and ``plans`` with
+        ``variant``, ``labels``, ``metrics``, ``violations``, ``feasible``), ``words``.
 
     Raises
     ------
@@ -176,7 +178,7 @@ def cancel_proposal(connection: Connection, actor: Actor, plan_id: int, proposal
     show_proposal(connection, actor, plan_id, proposal_id)
     connection.execute(
         update(PlanProposal)
-        .where(PlanProposal.id == proposal_id, PlanProposal.state.not_in(_ENDED))
+        .where(PlanProposal.id == proposal_id, PlanProposal.state.not_in(ENDED))
         .values(cancel_asked=True)
     )
     connection.execute(
@@ -257,7 +259,8 @@ def claim_proposal(connection: Connection) -> int | None:
     )
     return connection.execute(
         text(
-            "UPDATE wangge.plan_proposal SET state = 'running', beat_at = now() WHERE id = ("
+            "UPDATE wangge.plan_proposal SET state = 'running', beat_at = now(), "
+            "progress = jsonb_set(progress, '{stage}', '\"preparing\"') WHERE id = ("
             "SELECT id FROM wangge.plan_proposal WHERE state = 'waiting' ORDER BY id "
             "FOR UPDATE SKIP LOCKED LIMIT 1) RETURNING id"
         )
@@ -278,175 +281,9 @@ def give_up_proposal(connection: Connection, proposal_id: int, words: str) -> No
     """
     connection.execute(
         update(PlanProposal)
-        .where(PlanProposal.id == proposal_id, PlanProposal.state.not_in(_ENDED))
+        .where(PlanProposal.id == proposal_id, PlanProposal.state.not_in(ENDED))
         .values(state="failed", finished_at=func.now(), words=[_words(words)])
     )
-
-
-def search(database: Database, proposal_id: int) -> None:
-    """Do a job, in this process.
-
-    Parameters
-    ----------
-    database
-        The database.
-    proposal_id
-        A job that :func:`claim_proposal` took.
-    """
-    try:
-        with database.connection() as connection:
-            row = connection.execute(
-                select(PlanProposal.plan_id, PlanProposal.options).where(PlanProposal.id == proposal_id)
-            ).one()
-            draft = load_draft(connection, row.plan_id)
-        problem = problem_of(draft)
-        limits = {key: value for key, value in row.options.items() if value is not None}
-        with _Desk(database, proposal_id, problem) as desk:
-            found = propose(problem, progress=desk.note, cancelled=desk.cancelled, **limits)
-        desk.finish(found)
-    except WanggeError as error:
-        with database.connection() as connection:
-            give_up_proposal(connection, proposal_id, str(error))
-    except Exception:
-        log.exception("the search for proposal %s met something unexpected", proposal_id)
-        with database.connection() as connection:
-            give_up_proposal(connection, proposal_id, "the search met something unexpected; see the log")
-
-
-def problem_of(draft: PlanDraft) -> Problem:
-    """Put the question of a plan: its units, their present grids, and what is locked.
-
-    Parameters
-    ----------
-    draft
-        The plan. Exclusive grids are not bound by sizes and stay as they are, like locked ones.
-
-    Returns
-    -------
-    Problem
-        For :func:`gis.planning.propose.propose`.
-    """
-    held = set(draft.labels.tolist())
-    fixed = [
-        code
-        for code, info in draft.core.grids.items()
-        if (info.locked or info.grid_type != GridType.BASIC) and code in held
-    ]
-    labels = np.array([code or None for code in draft.labels.tolist()], dtype=object)
-    return problem_from_units(
-        draft.core.units.frame.assign(grid_code=labels),
-        current="grid_code",
-        barriers=draft.streets,
-        locked=fixed,
-    )
-
-
-class _Desk:
-    """Where a search writes down how far it is, and where a thread looks whether it is to stop.
-
-    That thread is also the sign of life: the search itself may be silent for long, while its inner loops are
-    compiled.
-    """
-
-    def __init__(self, database: Database, proposal_id: int, problem: Problem) -> None:
-        self._database = database
-        self._id = proposal_id
-        self._problem = problem
-        self._written = 0.0
-        self._stop = False
-        self._best: Plan | None = None
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="desk", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(_LOOK_EVERY_S):
-            try:
-                self._write({})
-            except WanggeError as error:
-                log.warning("proposal %s: %s", self._id, error)
-
-    def note(self, progress: Progress) -> None:
-        self._best = progress.best or self._best
-        if time.monotonic() - self._written < _WRITE_EVERY_S:
-            return
-        self._written = time.monotonic()
-        values: dict[str, Any] = {
-            "progress": {
-                "stage": progress.stage,
-                "done": round(progress.done, 3),
-                "best": None if self._best is None else _plain(self._best.metrics),
-            }
-        }
-        if self._best is not None:
-            values["results"] = _results(self._problem, [self._best])
-        self._write(values)
-
-    def cancelled(self) -> bool:
-        return self._stop
-
-    def finish(self, found: ProposalSet) -> None:
-        words = [{"zh": one.words("zh"), "en": one.words("en")} for one in found.reasons]
-        state = "cancelled" if self._stop else "done"
-        progress = {"stage": "done", "done": 1.0, "best": _plain(found.best.metrics)}
-        self._write(
-            {
-                "state": state,
-                "progress": progress,
-                "results": _results(self._problem, found.plans) | {"complete": found.complete},
-                "words": words,
-                "finished_at": func.now(),
-            }
-        )
-
-    def _write(self, values: dict[str, Any]) -> None:
-        with self._database.connection() as connection:
-            self._stop = bool(
-                connection.execute(
-                    update(PlanProposal)
-                    .where(PlanProposal.id == self._id)
-                    .values(beat_at=func.now(), **values)
-                    .returning(PlanProposal.cancel_asked)
-                ).scalar()
-            )
-
-
-def _results(problem: Problem, plans: Any) -> dict[str, Any]:
-    most = max(int(plan.labels.max(initial=-1)) for plan in plans) + 1
-    codes = [*problem.grid_codes]
-    codes += [f"new {number}" for number in range(1, most - len(codes) + 1)]
-    return {
-        "units": list(problem.unit_ids),
-        "codes": codes,
-        "plans": [
-            {
-                "variant": plan.variant,
-                "labels": plan.labels.tolist(),
-                "metrics": _plain(plan.metrics),
-                "feasible": plan.feasible,
-                "violations": [
-                    {
-                        "rule": one.rule,
-                        "subjects": list(one.subjects),
-                        "words": {"zh": one.words("zh"), "en": one.words("en")},
-                    }
-                    for one in plan.violations[:50]
-                ],
-            }
-            for plan in plans
-        ],
-    }
-
-
-def _plain(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: None if value is None else round(float(value), 4) for key, value in metrics.items()}
 
 
 def _words(words: str) -> dict[str, str]:
@@ -460,12 +297,23 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
     if goal not in GOALS:
         raise InputError(f"{goal!r} is not a goal", where="goal", mend=f"one of {', '.join(GOALS)}")
     if not 1.0 <= seconds <= LONGEST_S:
-        raise InputError("a search takes 1 to 600 seconds", where="seconds")
+        raise InputError("a search takes 1 to 600 seconds", where="seconds", mend="give a time between these")
+    fewest = int(options.get("households_min") or house.households_min)
+    most = int(options.get("households_max") or house.households_max)
+    if not 1 <= fewest <= most:
+        raise InputError(
+            f"no grid has {fewest} households at least and {most} at most",
+            where="households_min",
+            mend="give the fewest and the most households of a grid, such as 300 and 500",
+        )
+    k = None if options.get("k") is None else int(options["k"])
+    if k is not None and not 1 <= k <= _MOST_GRIDS:
+        raise InputError(f"{k} is no number of grids", where="k", mend="leave it out, and it is chosen")
     return {
         "goal": goal,
         "seconds": seconds,
         "seed": int(options.get("seed") or 0),
-        "k": None if options.get("k") is None else int(options["k"]),
-        "households_min": int(options.get("households_min") or house.households_min),
-        "households_max": int(options.get("households_max") or house.households_max),
+        "k": k,
+        "households_min": fewest,
+        "households_max": most,
     }

@@ -17,7 +17,8 @@ from gis.layers.database import Database
 from gis.service.access import create_token
 from gis.service.api.app import create_app
 from gis.service.loading import load_place
-from gis.service.plans.proposing import claim_proposal, search
+from gis.service.plans.proposing import claim_proposal
+from gis.service.plans.searching import search
 from gis.settings import Settings
 from tests.service.conftest import serving
 
@@ -118,7 +119,8 @@ def test_a_search_that_waits_is_cancelled_and_one_that_cannot_be_done_says_why(d
         )
         assert claim_proposal(connection) is None
     assert desk.client.get(f"/api/v1/plans/{desk.plan}/proposals/{job}").json()["state"] == "failed"
-    for wrong in ({"goal": "pretty"}, {"seconds": 0}, {"seconds": 1e9}):
+    strange = ({"k": 20_000}, {"households_min": 600}, {"households_min": 400, "households_max": 300})
+    for wrong in ({"goal": "pretty"}, {"seconds": 0}, {"seconds": 1e9}, *strange):
         assert desk.post("/proposals", **wrong).status_code == 422
 
 
