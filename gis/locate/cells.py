@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.locate.edges import Edges, Ints
+from gis.locate.lines import LINES, WORDS, face_lines
 
 FAN_BITS = 2
 FAN = 1 << FAN_BITS
@@ -34,6 +35,7 @@ RECORD = 8
 
 _NARROW_EXTENT = 2**31 - 2
 _WIDEST_SHIFT = 25
+_MOST_AT_THE_TOP = LINES
 _MOST_IN_A_LEAF = 6
 _DEEPEST = 8
 _TOP_CELLS_AN_EDGE = 8
@@ -62,6 +64,9 @@ class CellTree:
         int32, shape (leaves + 1, 2): first record and base of each leaf.
     records
         int32 (int64 where the extent is 2**31 − 2 or more), shape (n, RECORD), grouped by leaf.
+    lines
+        int32, shape (leaves, WORDS): what :mod:`gis.locate.lines` makes of each leaf; it answers at once for
+        most points, and the records for the rest.
     """
 
     width: int
@@ -72,6 +77,7 @@ class CellTree:
     entries: NDArray[np.int32]
     leaves: NDArray[np.int32]
     records: NDArray[np.int32] | NDArray[np.int64]
+    lines: NDArray[np.int32]
 
     @property
     def top_cells(self) -> int:
@@ -81,7 +87,7 @@ class CellTree:
     @property
     def nbytes(self) -> int:
         """Bytes that all arrays take."""
-        return self.entries.nbytes + self.leaves.nbytes + self.records.nbytes
+        return self.entries.nbytes + self.leaves.nbytes + self.records.nbytes + self.lines.nbytes
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,7 @@ def grow(edges: Edges, width: int, height: int) -> CellTree:
     blocks = leaf_count = record_count = 0
     leaves: list[NDArray[np.int64]] = []
     records: list[NDArray[np.int64]] = []
+    lines: list[NDArray[np.int32]] = []
     depth = 0
     patches: list[tuple[Ints, Ints]] = []
     while len(level.entry):
@@ -132,7 +139,7 @@ def grow(edges: Edges, width: int, height: int) -> CellTree:
         )
         affordable = record_count + len(found) * FAN <= len(edges.xy) * _MOST_RECORDS_AN_EDGE
         deeper = affordable and depth < _DEEPEST and min(shift_x, shift_y) >= FAN_BITS
-        divided = (counts > _MOST_IN_A_LEAF) & deeper
+        divided = (counts > (_MOST_IN_A_LEAF if depth else _MOST_AT_THE_TOP)) & deeper
         is_leaf = ~divided
         numbers = leaf_count + np.arange(int(is_leaf.sum()))
         patches.append((level.entry[is_leaf], -2 - 2 * numbers))
@@ -140,6 +147,16 @@ def grow(edges: Edges, width: int, height: int) -> CellTree:
         first = record_count + np.concatenate([[0], np.cumsum(counts[is_leaf])])
         leaves.append(np.column_stack([first[:-1], base[is_leaf] - 1]))
         records.append(found[in_leaf])
+        lines.append(
+            face_lines(
+                records[-1],
+                first - record_count,
+                base[is_leaf],
+                np.column_stack([level.x0, level.y0])[is_leaf],
+                (shift_x, shift_y),
+                (top_x, top_y),
+            )
+        )
         leaf_count += len(numbers)
         record_count = int(first[-1])
         if not divided.any():
@@ -164,6 +181,7 @@ def grow(edges: Edges, width: int, height: int) -> CellTree:
         _frozen(table),
         _frozen(np.concatenate(leaves).astype(np.int32)),
         _frozen(np.concatenate([np.empty((0, RECORD), dtype=np.int64), *records]).astype(kind)),
+        _frozen(np.concatenate([np.empty((0, WORDS), dtype=np.int32), *lines])),
     )
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from gis.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 _MAGIC = b"WANGGE LOCATE"
 _HEAD = struct.Struct("<13sBxxQI")
 _ALIGN = 64

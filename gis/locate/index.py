@@ -27,6 +27,7 @@ from gis.locate.detail import Detail, describe
 from gis.locate.distance import Reach, survey
 from gis.locate.edges import Rings, join_rings, read_rings
 from gis.locate.file import map_file, pack, unpack, write_whole
+from gis.locate.memory import settle
 from gis.locate.overlap import lay_in_sheets, overlapping_pairs
 from gis.locate.touching import first_met_among
 
@@ -34,7 +35,7 @@ _NAMED_IN_A_MESSAGE = 5
 _RING_ARRAYS = ("vertices", "ring_at", "polygon_at")
 _REACH_ARRAYS = ("runs", "boxes", "polygon_runs", "packed", "order", "levels")
 _SHEET_FACTS = ("width", "height", "shift_x", "shift_y", "columns")
-_SHEET_ARRAYS = ("entries", "leaves", "records")
+_SHEET_ARRAYS = ("entries", "leaves", "records", "lines")
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +192,7 @@ class GridIndex:
 
     @classmethod
     def from_bytes(cls, content: bytes | NDArray[np.uint8], *, where: str = "index") -> GridIndex:
-        """Look at bytes as an index; the arrays are not copied.
+        """Look at bytes as an index; bytes are copied once to where they are read fastest, a map is not.
 
         Parameters
         ----------
@@ -210,6 +211,8 @@ class GridIndex:
         InputError
             If they are no index, of another version, or damaged.
         """
+        if isinstance(content, bytes):
+            content = settle(content)
         about, arrays = unpack(content, where=where)
         sheets = tuple(
             CellTree(*facts, *(arrays[f"sheet{number}.{name}"] for name in _SHEET_ARRAYS))

@@ -2,11 +2,11 @@
 # ruff: noqa: ANN001, ANN202 - numba infers the types of its kernels
 """The look-ups compiled by numba: block by block through the cell table, then the few points in leaves.
 
-The first loop has no branch, so LLVM makes vector instructions and gathers of it. It writes the owner, or
-the entry of a cell that an edge touches; the latter points are collected without branching either. What
-costs time is memory, not arithmetic: a leaf's span and its first and last record are therefore fetched
-for all points that wait before any of them is decided, so that the misses overlap instead of queueing
-behind one another's branches (twice as fast on shuffled points).
+What costs time is memory, not arithmetic. Each point needs one entry of the table and, in a leaf, one line
+of the cache (:mod:`gis.locate.lines`). Both are asked for as soon as their place is known, and read a block
+of points later, so that hundreds of fetches are under way at once. A block is as large as what it fetches
+stays in the nearest cache. Points are sorted out by counting, not by branching, for no processor can guess
+which of shuffled points lie in leaves.
 
 Threads split the array. The kernels release the interpreter's lock and need none of numba's own threading
 layers, whose default forbids being entered by two threads at once.
@@ -25,13 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.lattice import STEPS_PER_DEGREE
-from gis.locate.cells import FAN, FAN_BITS, CellTree
+from gis.locate.cells import FAN, FAN_BITS, RECORD, CellTree
+from gis.locate.lines import ASK, WORDS
+from gis.locate.prefetch import prefetch
 
 Floats = NDArray[np.float64]
 Owners = NDArray[np.int32]
 Ints = NDArray[np.int64]
 
-_BLOCK = 2048
+_BLOCK = 512
 _WORTH_A_THREAD = 1 << 17
 _SPLIT_BITS = 18
 _SPLIT_MASK = (1 << _SPLIT_BITS) - 1
@@ -78,6 +80,7 @@ def locate(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats, *,
     owner = np.empty(len(lon), dtype=np.int32)
     lon, lat = _read_only(lon), _read_only(lat)
     extent = _extent(tree, origin)
+    thirds = tree.lines.view(np.int64)
 
     def run(start: int, stop: int) -> None:
         _locate(
@@ -87,6 +90,8 @@ def locate(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats, *,
             tree.entries,
             tree.leaves,
             tree.records,
+            tree.lines,
+            thirds,
             closed,
             owner[start:stop],
         )
@@ -154,50 +159,72 @@ if hasattr(os, "register_at_fork"):  # a forked child has the pool but none of i
 
 
 @compiled
-def _locate(lon, lat, extent, entries, leaves, records, closed, owner):
+def _locate(lon, lat, extent, entries, leaves, records, lines, thirds, closed, owner):
+    """Write the owner of each point; ``thirds`` is ``lines`` seen as int64."""
     origin_x, origin_y = float(extent[0]), float(extent[1])
     width, height = float(extent[2]), float(extent[3])
     shift_x, shift_y = np.uint64(extent[4]), np.uint64(extent[5])
     columns = np.uint64(extent[6])
-    waiting = np.empty(_BLOCK, dtype=np.int64)
-    leaf_of = np.empty(_BLOCK, dtype=np.uint64)
-    xs = np.empty(_BLOCK, dtype=np.int64)
-    ys = np.empty(_BLOCK, dtype=np.int64)
-    span = np.empty((_BLOCK, 3), dtype=np.int64)
-    warm = np.empty(_BLOCK, dtype=np.int64)
+    mask_x, mask_y = (np.int64(1) << extent[4]) - 1, (np.int64(1) << extent[5]) - 1
+    unsure = np.int32(-1) if closed else np.int32(-2)
+    xs, ys = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
+    cell = np.empty(_BLOCK, dtype=np.int64)
+    waiting, leaf_of = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
     for start in range(0, len(lon), _BLOCK):
-        stop = min(start + _BLOCK, len(lon))
-        for i in range(start, stop):
-            x = np.rint(lon[i] * STEPS_PER_DEGREE) - origin_x
-            y = np.rint(lat[i] * STEPS_PER_DEGREE) - origin_y
+        size = min(_BLOCK, len(lon) - start)
+        for k in range(size):
+            x = np.rint(lon[start + k] * STEPS_PER_DEGREE) - origin_x
+            y = np.rint(lat[start + k] * STEPS_PER_DEGREE) - origin_y
             within = (x >= 0.0) & (x < width) & (y >= 0.0) & (y < height)
-            column = np.uint64(np.int64(x if within else 0.0)) >> shift_x
-            row = np.uint64(np.int64(y if within else 0.0)) >> shift_y
-            owner[i] = entries[row * columns + column] if within else np.int32(-1)
+            xs[k], ys[k] = np.int64(x if within else 0.0), np.int64(y if within else 0.0)
+            at = np.int64((np.uint64(ys[k]) >> shift_y) * columns + (np.uint64(xs[k]) >> shift_x))
+            prefetch(entries, at)
+            cell[k] = at if within else -1
         count = 0
-        for i in range(start, stop):
-            waiting[count] = i
-            count += owner[i] < -1
+        for k in range(size):
+            owner[start + k] = entries[np.uint64(cell[k])] if cell[k] >= 0 else np.int32(-1)
+            waiting[count] = k
+            count += owner[start + k] < -1
         left = 0
-        for k in range(count):
-            i = waiting[k]
-            x_steps = np.int64(np.rint(lon[i] * STEPS_PER_DEGREE) - origin_x)
-            y_steps = np.int64(np.rint(lat[i] * STEPS_PER_DEGREE) - origin_y)
-            entry = owner[i]
+        for n in range(count):
+            k = waiting[n]
+            entry = owner[start + k]
             if (entry & 1) == 1:
-                entry = _leaf_of(x_steps, y_steps, entry, extent, entries)
-                owner[i] = entry
-            waiting[left], xs[left], ys[left] = i, x_steps, y_steps
-            leaf_of[left] = np.uint64((-2 - entry) >> 1)
+                entry = _leaf_of(xs[k], ys[k], entry, extent, entries)
+                owner[start + k] = entry
+            leaf_of[left] = np.int64(-2 - entry) >> 1
+            prefetch(lines, leaf_of[left] * WORDS)
+            waiting[left] = k
             left += entry < -1
-        for k in range(left):
-            leaf = leaf_of[k]
-            span[k, 0], span[k, 1] = leaves[leaf, 0], leaves[leaf + np.uint64(1), 0]
-            span[k, 2] = leaves[leaf, 1]
-        for k in range(left):
-            warm[k] = records[np.uint64(span[k, 0]), 0] + records[np.uint64(span[k, 1] - 1), 7]
-        for k in range(left):
-            owner[waiting[k]] = _decide(xs[k], ys[k], span[k, 0], span[k, 1], span[k, 2], records, closed)
+        asking = 0
+        for n in range(left):
+            k, leaf = waiting[n], np.uint64(leaf_of[n])
+            x_in, y_in = xs[k] & mask_x, ys[k] & mask_y
+            face = np.int64(lines[leaf, 6] * x_in - lines[leaf, 9] * y_in >= thirds[leaf, 0])
+            face |= np.int64(lines[leaf, 7] * x_in - lines[leaf, 10] * y_in >= thirds[leaf, 1]) << 1
+            face |= np.int64(lines[leaf, 8] * x_in - lines[leaf, 11] * y_in >= thirds[leaf, 2]) << 2
+            which = (lines[leaf, 15] >> (face << 1)) & ASK
+            # The fourth of the owners is the codes: read in vain where the edges must be asked.
+            found = lines[leaf, np.uint64(12 + which)]
+            owner[start + k] = found
+            waiting[asking], leaf_of[asking] = k, leaf
+            asking += (which == ASK) | (found == unsure)
+        _ask_edges(waiting[:asking], leaf_of, xs, ys, leaves, records, closed, owner[start:])
+
+
+@compiled
+def _ask_edges(waiting, leaf_of, xs, ys, leaves, records, closed, owner):
+    """Decide the points that the lines of their leaves do not, edge by edge."""
+    for n in range(len(waiting)):
+        prefetch(leaves, leaf_of[n] * 2)
+    for n in range(len(waiting)):
+        first = np.int64(leaves[np.uint64(leaf_of[n]), 0])
+        for edge in range(0, 6, 2):  # two to a line of the cache, and seldom more than six
+            prefetch(records, (first + edge) * RECORD)
+    for n in range(len(waiting)):
+        k, leaf = waiting[n], np.uint64(leaf_of[n])
+        first, last = leaves[leaf, 0], leaves[leaf + np.uint64(1), 0]
+        owner[k] = _decide(xs[k], ys[k], first, last, leaves[leaf, 1], records, closed)
 
 
 @compiled

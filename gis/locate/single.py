@@ -27,12 +27,25 @@ if COMPILED:
 
     @compiled
     def _single(
-        lon, lat, scale_x, scale_y, extent, entries, leaves, records, vertices, runs, boxes, polygon_runs
+        lon,
+        lat,
+        scale_x,
+        scale_y,
+        extent,
+        entries,
+        leaves,
+        records,
+        lines,
+        thirds,
+        vertices,
+        runs,
+        boxes,
+        polygon_runs,
     ):
         lons, lats = np.empty(1), np.empty(1)
         lons[0], lats[0] = lon, lat
         owner = np.empty(1, dtype=np.int32)
-        _locate(lons, lats, extent, entries, leaves, records, True, owner)  # noqa: FBT003 - the closed rule
+        _locate(lons, lats, extent, entries, leaves, records, lines, thirds, True, owner)  # noqa: FBT003 - the closed rule
         if owner[0] < 0:
             return -1, np.nan
         xy, scale, foot = np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2))
@@ -66,6 +79,8 @@ def single_lookup(index: GridIndex) -> Lookup | None:
         tree.entries,
         tree.leaves,
         tree.records,
+        tree.lines,
+        tree.lines.view(np.int64),
         index.rings.vertices,
         index.reach.runs,
         index.reach.boxes,
