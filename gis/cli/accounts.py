@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 
-from gis.layers.report import ImportReport
+if TYPE_CHECKING:
+    from gis.layers.report import ImportReport
 
 _SHOWN = 20
 

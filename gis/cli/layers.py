@@ -77,6 +77,10 @@ def import_file(
     """
     from gis.layers.database import open_database
     from gis.layers.importing import import_layer
+    from gis.layers.source_file import check_file, file_format
+
+    file_format(file)
+    check_file(file)
 
     with (
         open_database(settings()) as database,

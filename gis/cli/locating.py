@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -21,6 +23,11 @@ from rich.progress import (
 from gis.cli.accounts import print_account
 from gis.errors import InputError
 from gis.settings import settings
+
+if TYPE_CHECKING:
+    from gis.locate.cluster import Outcome
+    from gis.locate.index import GridIndex
+    from gis.service.owning.assigning import AssignSummary, Owners
 
 _out = Console(soft_wrap=True, highlight=False)
 _bar = Console(stderr=True)
@@ -67,39 +74,33 @@ def assign(
 ) -> None:
     """Give every point of a file its grid: one row out for each row in, in order.
 
+    Exit status 1 where no row at all has a usable position; the file is written all the same.
+
     Example: `wangge assign incidents.csv --crs gcj02 -o assigned.csv`
     """
-    from gis.layers.database import open_database
-    from gis.service.owning.assigning import assign_file, owners_from_file
-    from gis.service.owning.one_off import owners_as_of
-
-    if cluster is not None:
-        _assign_together(
-            points, out, cluster, crs, grids, grid_id, grids_crs, as_of, lon_field, lat_field, as_json
+    if grids is not None and as_of is not None:
+        raise InputError(
+            "--as-of is of the published grids, not of a file", mend="leave out --grids or --as-of"
         )
+    if cluster is not None:
+        from gis.service.owning.together import assign_folder
+
+        index = _one_index(as_of) if grids is None else _of_file(grids, grid_id, grids_crs).layers[0].index
+        parts = assign_folder(
+            points,
+            out,
+            index,
+            cluster=cluster,
+            crs=crs,
+            lon_field=lon_field or "lon",
+            lat_field=lat_field or "lat",
+        )
+        _print_folder(parts, out, as_json=as_json)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_bar, transient=True, disable=as_json) as progress:
-        task = progress.add_task(points.name, total=None)
+    from gis.service.owning.assigning import assign_file
 
-        def told(rows: int, share: float) -> None:
-            progress.update(task, completed=rows, total=int(rows / share) if share > 0 else None)
-
-        if grids is not None:
-            if as_of is not None:
-                raise InputError(
-                    "--as-of is of the published grids, not of a file", mend="leave out --grids or --as-of"
-                )
-            owners = owners_from_file(grids, grid_id=grid_id, crs=grids_crs)
-        else:
-            with open_database(settings()) as database, database.connection() as connection:
-                owners = owners_as_of(connection, as_of)
+    with _progress(points.name, shown=not as_json) as told:
+        owners = _as_of(as_of) if grids is None else _of_file(grids, grid_id, grids_crs)
         done = assign_file(
             points,
             out=out,
@@ -112,6 +113,56 @@ def assign(
             override_crs=force_crs,
             progress=told,
         )
+    _print_file(done, as_json=as_json)
+    if done.rows and done.counts["invalid"] == done.rows:
+        raise InputError(
+            "no row has a usable position",
+            where=str(points),
+            mend=f"the column {done.columns['reason']!r} of {done.out} says why, row by row",
+        )
+
+
+def _of_file(grids: Path, grid_id: str, crs: str | None) -> Owners:
+    from gis.service.owning.assigning import owners_from_file
+
+    return owners_from_file(grids, grid_id=grid_id, crs=crs)
+
+
+def _as_of(when: dt.datetime | None) -> Owners:
+    from gis.layers.database import open_database
+    from gis.service.owning.one_off import owners_as_of
+
+    with open_database(settings()) as database, database.connection() as connection:
+        return owners_as_of(connection, when)
+
+
+def _one_index(when: dt.datetime | None) -> GridIndex:
+    from gis.layers.database import open_database
+    from gis.service.owning.together import one_index
+
+    with open_database(settings()) as database, database.connection() as connection:
+        return one_index(connection, when)
+
+
+@contextmanager
+def _progress(name: str, *, shown: bool) -> Iterator[Callable[[int, float], None]]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_bar, transient=True, disable=not shown) as bar:
+        task = bar.add_task(name, total=None)
+
+        def told(rows: int, share: float) -> None:
+            bar.update(task, completed=rows, total=int(rows / share) if share > 0 else None)
+
+        yield told
+
+
+def _print_file(done: AssignSummary, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(done.as_dict(), ensure_ascii=False))
         return
@@ -123,37 +174,7 @@ def assign(
         _out.print(f"  {note}", markup=False)
 
 
-def _assign_together(
-    points: Path,
-    out: Path,
-    cluster: str,
-    crs: str | None,
-    grids: Path | None,
-    grid_id: str,
-    grids_crs: str | None,
-    as_of: dt.datetime | None,
-    lon_field: str | None,
-    lat_field: str | None,
-    as_json: bool,
-) -> None:
-    from gis.layers.database import open_database
-    from gis.service.owning.assigning import owners_from_file
-    from gis.service.owning.together import assign_folder, one_index
-
-    if grids is not None:
-        index = owners_from_file(grids, grid_id=grid_id, crs=grids_crs).layers[0].index
-    else:
-        with open_database(settings()) as database, database.connection() as connection:
-            index = one_index(connection, as_of)
-    done = assign_folder(
-        points,
-        out,
-        index,
-        cluster=cluster,
-        crs=crs,
-        lon_field=lon_field or "lon",
-        lat_field=lat_field or "lat",
-    )
+def _print_folder(done: Outcome, out: Path, *, as_json: bool) -> None:
     counts = vars(done.tally)
     if as_json:
         typer.echo(json.dumps({"parts": done.parts, "counts": counts}, default=int))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
 import socket
 from pathlib import Path
@@ -90,7 +91,7 @@ def demo(
     place: Annotated[
         str, typer.Argument(help="community, or district (35 communities, 289 grids).")
     ] = "community",
-    seed: Annotated[int | None, typer.Option(help="Seed; the same seed makes the same place.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed; the same seed makes the same place.")] = None,
 ) -> None:
     """Load a made-up place: the demonstration community, or a whole district for scale.
 
@@ -132,7 +133,9 @@ def token_create(
     role: Annotated[Role, typer.Option(help="What it may do.")],
     division: Annotated[str, typer.Option(help="Code of the division that it reaches, with all below.")],
     name: Annotated[str, typer.Option(help="Who holds it; the actor in every record.")],
-    days: Annotated[int | None, typer.Option(min=1, help="Days until it ends; none: never.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=36500, help="Days until it ends; none: never.")
+    ] = None,
 ) -> None:
     """Make a token and show it once; only its hash is kept.
 
@@ -185,12 +188,24 @@ def _refuse_taken_port(chosen: Settings) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((chosen.host, chosen.port))
+        except socket.gaierror:
+            raise InputError(
+                f"{chosen.host!r} is no address of this machine",
+                where="--host",
+                mend="give 127.0.0.1, or 0.0.0.0 for every address that it has",
+            ) from None
         except OSError as error:
             raise InputError(
-                f"cannot serve on {chosen.host}:{chosen.port} ({error.strerror})",
-                where="--port",
-                mend=f"stop what uses it, or choose another: wangge up --port {chosen.port + 80}",
+                f"cannot serve on {chosen.host}:{chosen.port} ({error.strerror})", **_mend_of(error, chosen)
             ) from None
+
+
+def _mend_of(error: OSError, chosen: Settings) -> dict[str, str]:
+    if error.errno == errno.EADDRNOTAVAIL:
+        return {"where": "--host", "mend": "give an address of this machine, such as 127.0.0.1 or 0.0.0.0"}
+    free = chosen.port + 80 if chosen.port + 80 <= 65535 else 8000
+    mend = f"stop what uses it, or choose another: wangge up --port {free if free >= 1024 else 8000}"
+    return {"where": "--port", "mend": mend}
 
 
 def _print_links(links: list[tuple[str, str]]) -> None:
