@@ -38,7 +38,14 @@ class Settings(BaseSettings):
     manual_beyond_m: float = Field(
         200.0, ge=0, description="A point outside every grid by more than this goes to the manual queue"
     )
-    walking_speed_m_s: float = Field(1.1, gt=0, description="Walking speed for the quarter-hour circle")
+    walking_speed_m_s: float = Field(
+        1.1, ge=0.1, le=5, description="Walking speed for the quarter-hour circle, metres a second"
+    )
+    walking_speed_older_m_s: float = Field(0.8, ge=0.1, le=5, description="The same of older residents")
+    walking_speed_wheelchair_m_s: float = Field(0.7, ge=0.1, le=5, description="The same of wheelchair users")
+    walking_detour: float = Field(
+        1.3, ge=1, le=3, description="Way on foot over the straight line, where no street is loaded"
+    )
     verified_within_days: int = Field(
         365, gt=0, description="A service point verified longer ago is shown as such"
     )

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from gis.cli import dividing, layers, locating, mapping, serving
+from gis.cli import dividing, layers, locating, mapping, serving, walking
 from gis.errors import WanggeError
 
 app = typer.Typer(
@@ -27,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (serving, layers, locating, dividing, mapping):
+for part in (serving, layers, locating, dividing, mapping, walking):
     part.add_commands(app)
 
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)

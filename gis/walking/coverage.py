@@ -16,14 +16,13 @@ from scipy import sparse
 
 from gis.errors import InputError
 from gis.terms import GridType
+from gis.walking.areas import MINUTES
 from gis.walking.minutes import DETOUR, SPEED_M_S, Basis, doors_of
 from gis.walking.nearest import Nearest, nearest_metres
 from gis.walking.network import Network
 from gis.walking.plane import Geometries
 
 QUARTER_HOUR = 15.0
-STEPS = (5.0, 10.0, 15.0)
-"""Minutes for which shares are given beside those for the limit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +80,7 @@ class Coverage:
             If they get farther in the time than was looked.
         """
         check_walkers(self.limit_minutes, speed_m_s)
-        if self.limit_minutes * 60 * speed_m_s > self.walk.limit_m * (1 + 1e-9):
+        if max(self.limit_minutes, *MINUTES) * 60 * speed_m_s > self.walk.limit_m * (1 + 1e-9):
             raise InputError(
                 f"at {speed_m_s} m/s they get farther than {self.walk.limit_m:.0f} m",
                 where="speed",
@@ -101,8 +100,8 @@ class Coverage:
         -------
         pandas.DataFrame
             ``by``, ``category``, ``households`` (known ones), ``within``, ``share`` (null where no household
-            is known), ``share_5``, ``share_10``, ``share_15`` (of the :data:`STEPS`), ``buildings_left_out``,
-            ``buildings_unknown`` (without a count), ``basis`` (network, circle or mixed).
+            is known), ``share_5``, ``share_10``, ``share_15``, ``buildings_left_out``, ``buildings_unknown``
+            (without a count), ``basis`` (network, circle or mixed).
 
         Raises
         ------
@@ -135,7 +134,7 @@ class Coverage:
                 "share": _share(reached, households),
                 **{
                     f"share_{step:g}": _share(counted @ (known[:, None] * (self.minutes <= step)), households)
-                    for step in STEPS
+                    for step in MINUTES
                 },
                 "buildings_left_out": (counted @ (self.lived_in[:, None] & ~within))
                 .reshape(-1)
@@ -228,7 +227,8 @@ def measure_coverage(
     detour
         For the circle.
     look_minutes
-        How far to look for those beyond; twice the limit unless given.
+        How far to look for those beyond; twice the limit unless given, and never less than the longest of
+        :data:`gis.walking.areas.MINUTES`.
     categories
         Only these, in this order; every one that occurs unless given. One without a point is out of reach.
 
@@ -243,7 +243,7 @@ def measure_coverage(
         If the limit, the speed or the detour makes no sense.
     """
     check_walkers(limit_minutes, speed_m_s)
-    look = limit_minutes * 2 if look_minutes is None else max(look_minutes, limit_minutes)
+    look = max(limit_minutes * 2 if look_minutes is None else look_minutes, limit_minutes, *MINUTES)
     doors = doors_of(buildings)
     of_point = service_points["category"].astype(str).to_numpy(dtype=object)
     wanted = sorted(set(of_point)) if categories is None else list(categories)

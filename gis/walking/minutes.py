@@ -29,8 +29,6 @@ DETOUR = 1.3
 """Way on foot over the straight line where no network is known. A convention of this project."""
 OPEN_GROUND_M = 100.0
 """Two doors so near to each other, with no wall or river between, are joined across open ground."""
-SPEEDS_M_S = {"adult": 1.1, "older": 0.8, "wheelchair": 0.7}
-"""Speeds of groups of residents: a convention of this project, to be set per place."""
 _ROWS = 512
 
 

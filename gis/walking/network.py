@@ -8,6 +8,7 @@ is interrupted there is a gate; both follow from the drawing, and nobody has to 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import geopandas as gpd
@@ -26,6 +27,7 @@ GATE_M = 15.0
 JOIN_M = 2.0
 """A street that ends so close to another was meant to meet it."""
 _STEP_M = 0.01
+_PIECE_M = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,22 @@ class Network:
     barriers: Geometries
     gates: Geometries
     source: str
+
+    @cached_property
+    def pieces(self) -> tuple[Geometries, Ints, Floats, Floats]:
+        """The edges cut at ten metres: lines, edge of each, its ends in metres along it; shapes (p,)."""
+        fine = shapely.segmentize(self.lines, _PIECE_M)
+        xy, edge = shapely.get_coordinates(fine, return_index=True)
+        same = edge[1:] == edge[:-1]
+        step = np.where(same, np.hypot(*(xy[1:] - xy[:-1]).T), 0.0)
+        along = np.concatenate(([0.0], np.cumsum(step)))
+        begins = np.flatnonzero(np.diff(edge, prepend=-1))
+        along -= along[begins][edge]
+        # Stated lengths stretch the drawn ones.
+        drawn = np.maximum(shapely.length(self.lines), 1e-9)
+        along *= (self.metres / drawn)[edge]
+        lines = shapely.linestrings(np.stack((xy[:-1], xy[1:]), axis=1)[same])
+        return lines, edge[:-1][same].astype(np.int64), along[:-1][same], along[1:][same]
 
     def matrix(self) -> sparse.csr_matrix:
         """Return the lengths between neighbouring nodes, both ways.

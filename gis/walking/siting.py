@@ -1,6 +1,7 @@
 """Where a new service point would help most, and by how much.
 
-Two questions, each a mixed-integer programme for HiGHS (``scipy.optimize.milp``), proven to the stated gap:
+Two questions, each a mixed-integer programme for HiGHS (``scipy.optimize.milp``), proven to the stated gap;
+for a single point all sites are simply tried:
 
 maximal covering
     Which sites bring the most households within reach that are out of it today (Church and ReVelle 1974).
@@ -97,6 +98,8 @@ def cover_most(
     patterns, which = np.unique(reach[missing], axis=0, return_inverse=True)
     demand = np.bincount(which.reshape(-1), weights=weight[missing]).astype(np.float64)
     homes, candidates = patterns.shape
+    if count == 1:
+        return _single(demand @ patterns, before, 1)
     costs: Floats = np.concatenate((np.zeros(candidates), -demand))
     covering = sparse.hstack((sparse.csr_matrix(-patterns.astype(float)), sparse.eye(homes)), format="csr")
     chosen, bound = _solve(
@@ -146,6 +149,8 @@ def shorten_most(
     home, site = np.nonzero(saved > 0)
     if not len(home):
         return Siting(np.empty(0, dtype=np.int64), 0.0, 0.0, before, before)
+    if count == 1:
+        return _single(saved.sum(axis=0), before, -1)
     candidates, pairs = saved.shape[1], len(home)
     costs = np.concatenate((np.zeros(candidates), -saved[home, site]))
     row = np.arange(pairs)
@@ -165,13 +170,26 @@ def shorten_most(
     return Siting(chosen, gain, max(gain, -bound), before, before - gain)
 
 
+def _single(gains: Floats, before: float, sign: int) -> Siting:
+    """Take the one site that gains the most, the first of several."""
+    site = int(np.argmax(gains))
+    gain = float(gains[site])
+    return Siting(np.array([site]), gain, gain, before, before + sign * gain)
+
+
 def _weights(households: Any) -> Floats:
     weight = np.asarray(households, dtype=np.float64)
     return np.asarray(np.nan_to_num(weight, nan=0.0), dtype=np.float64)
 
 
 def _check(count: int, candidates: int) -> None:
-    if not 1 <= count <= max(candidates, 1):
+    if not candidates:
+        raise InputError(
+            "there is no place where a point could stand",
+            where="sites",
+            mend="load the community's streets or buildings",
+        )
+    if not 1 <= count <= candidates:
         raise InputError(
             f"{count} new points from {candidates} candidates",
             where="count",

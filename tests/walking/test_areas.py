@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from gis.walking.areas import CIRCLE, NETWORK_BUFFER, walking_areas
+from gis.walking.areas import CIRCLE, NETWORK_BUFFER, merged_areas, walking_areas
 from gis.walking.network import network_of_streets
 from tests.walking.test_minutes import at
 from tests.walking.test_network import PLANE, streets
@@ -49,3 +49,18 @@ def test_a_point_with_no_street_near_it_gets_a_circle_and_says_so() -> None:
     assert areas["method"].tolist() == [NETWORK_BUFFER, CIRCLE]
     assert areas["point"].tolist() == [0, 1]
     assert areas.crs.to_epsg() == 4490
+
+
+def test_the_land_near_any_point_is_the_union_of_what_is_near_each() -> None:
+    network = network_of_streets(streets(("lane", [(0, 0), (2000, 0)]), ("lane", [(1000, 0), (1000, 900)])))
+    points = at((100, 0), (900, 10), (1000, 800))
+    for on, named in ((network, NETWORK_BUFFER), (None, CIRCLE)):
+        merged = merged_areas(on, points, minutes=(5, 10))
+        each = walking_areas(on, points, minutes=(5, 10))
+        assert merged["method"].tolist() == [named, named]
+        for limit, shape in zip(merged["minutes"], PLANE.lay(merged.geometry.to_numpy()), strict=True):
+            parts = PLANE.lay(each[each["minutes"] == limit].geometry.to_numpy())
+            whole = shapely.union_all(parts)
+            assert shapely.area(shapely.symmetric_difference(shape, whole)) < 0.01 * shapely.area(whole)
+    lost = merged_areas(network, at((100, 0), (1500, 700)), minutes=(5,))
+    assert lost["method"].tolist() == ["mixed"]

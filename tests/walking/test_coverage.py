@@ -60,7 +60,7 @@ def test_shares_by_grid_and_community_and_the_homes_left_out() -> None:
     left = coverage.left_out("health")
     assert left["building_code"].tolist() == ["b3", "b2", "b4"]
     assert left["minutes"].iloc[0] == pytest.approx(600 / 66, rel=1e-2)
-    assert pd.isna(left["minutes"].iloc[2])  # 800 m: farther than was looked
+    assert left["minutes"].iloc[2] == pytest.approx(800 / 66, rel=1e-2)
 
 
 def test_a_grid_of_unknown_counts_has_no_share_rather_than_none() -> None:
@@ -123,6 +123,43 @@ def test_the_sites_chosen_are_the_best_of_all_there_are(count: int) -> None:
     assert shorter.gain == pytest.approx(shorter.before - least)
 
 
+def test_other_walkers_are_asked_of_the_same_distances() -> None:
+    network = network_of_streets(streets(("lane", [(0, 0), (1200, 0)])))
+    coverage = measure_coverage(network, *frames([10, 20, 30, 40, None]), limit_minutes=5, speed_m_s=1.1)
+    slow = coverage.at_speed(0.5)
+    # 150 m in five minutes: nobody but the home at the station itself.
+    assert slow.shares("community_code").set_index("category").loc["health", "within"] == 10
+    measured = measure_coverage(network, *frames([10, 20, 30, 40, None]), limit_minutes=5, speed_m_s=0.5)
+    pd.testing.assert_frame_equal(slow.shares(), measured.shares())
+    with pytest.raises(InputError, match="farther than"):
+        coverage.at_speed(2.5)
+
+
+def test_a_community_without_buildings_grids_or_points_has_empty_tables() -> None:
+    buildings, points, grids = frames([10, 20])
+    none = measure_coverage(None, buildings.iloc[:0], points, grids)
+    assert len(none.shares()) == len(none.shares("community_code")) == 0
+    no_grids = measure_coverage(None, buildings, points, grids.iloc[:0])
+    assert no_grids.buildings["grid_code"].isna().all()
+    assert len(no_grids.shares()) == 0
+    assert no_grids.shares("community_code")["households"].tolist() == [30, 30]
+    no_points = measure_coverage(None, buildings, points.iloc[:0], grids)
+    assert no_points.categories == []
+    assert len(no_points.shares()) == 0
+
+
+@pytest.mark.parametrize(("limit", "speed"), [(15, -1.1), (15, 0), (15, float("nan")), (0, 1.1), (-5, 1.1)])
+def test_walkers_that_make_no_sense_are_refused(limit: float, speed: float) -> None:
+    with pytest.raises(InputError, match="m/s"):
+        measure_coverage(None, *frames([10]), limit_minutes=limit, speed_m_s=speed)
+
+
+def test_homes_of_nobody_are_neither_counted_nor_left_out() -> None:
+    coverage = measure_coverage(None, *frames([0, 0, 7]), limit_minutes=1)
+    assert coverage.left_out("parcel")["building_code"].tolist() == ["b2"]
+    assert coverage.shares("community_code")["households"].tolist() == [7, 7]
+
+
 def test_where_all_are_served_no_site_is_chosen() -> None:
     nobody = cover_most(np.full((3, 2), 20.0), [1, 1, 1], np.full(3, 5.0))
     assert nobody.sites.tolist() == []
@@ -133,3 +170,6 @@ def test_where_all_are_served_no_site_is_chosen() -> None:
 def test_more_points_than_sites_are_refused() -> None:
     with pytest.raises(InputError, match="4 new points from 2 candidates"):
         cover_most(np.ones((1, 2)), [1], [20.0], 4)
+    for choose in (cover_most, shorten_most):
+        with pytest.raises(InputError, match="no place where a point could stand"):
+            choose(np.ones((3, 0)), [1, 1, 1], np.full(3, 20.0))

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, File, Form, Header, Query, Request, UploadFile
+from fastapi import APIRouter, File, Form, Header, Request, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis.service.access import require
+from gis.service.api import coverage_routes
 from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import TheActor, TheService
 from gis.service.dispatch import photos
-from gis.service.residents import verifying, walking
+from gis.service.residents import verifying
 from gis.terms import Role
 
-router = APIRouter(prefix="/api/v1", tags=["residents"], default_response_class=JsonResponse)
+router = APIRouter(tags=["residents"], default_response_class=JsonResponse)
+router.include_router(coverage_routes.router)
 
 _STAFF = frozenset({Role.PLANNER, Role.DISPATCHER})
-_PLANNERS = frozenset({Role.PLANNER})
-
-Minutes = Annotated[float, Query(gt=0, le=60, description="What counts as within reach")]
-Speed = Annotated[
-    float | None,
-    Query(gt=0.1, le=5, description="Metres a second, of a group of residents; else the setting's"),
-]
 
 
 What = Literal["closed", "moved", "phone", "hours", "access", "other"]
@@ -42,7 +37,7 @@ class WrongEntryBody(BaseModel):
 
 
 @router.post(
-    "/service-points/{point_code}/wrong",
+    "/api/v1/service-points/{point_code}/wrong",
     status_code=201,
     summary="Say that the entry of a service point is wrong",
 )
@@ -70,7 +65,7 @@ def wrong_entry(
 
 
 @router.post(
-    "/service-points/{point_code}/wrong/snapshot",
+    "/api/v1/service-points/{point_code}/wrong/snapshot",
     status_code=201,
     summary="Say that the entry of a service point is wrong, with a photo",
 )
@@ -120,56 +115,12 @@ def wrong_entry_snapshot(
     return JsonResponse(answer, status_code=200 if done.again else 201)
 
 
-@router.get("/divisions/{division_code}/stale-entries", summary="Service points that nobody checked for long")
+@router.get(
+    "/api/v1/divisions/{division_code}/stale-entries", summary="Service points that nobody checked for long"
+)
 def stale_entries(service: TheService, actor: TheActor, division_code: str) -> JsonResponse:
     """List the entries to be checked again, for staff."""
     require(actor, _STAFF, division_code)
     with service.database.connection() as connection:
         found = verifying.stale_entries(connection, division_code, service.settings)
     return JsonResponse({"verified_within_days": service.settings.verified_within_days, "entries": found})
-
-
-@router.get(
-    "/communities/{community_code}/coverage", summary="Households within a quarter of an hour of what"
-)
-def coverage(
-    service: TheService, actor: TheActor, community_code: str, minutes: Minutes = 15.0, speed: Speed = None
-) -> JsonResponse:
-    """Count the households within reach of each category, by grid and in all, for planners."""
-    require(actor, _PLANNERS, community_code)
-    with service.database.connection() as connection:
-        measured = walking.community_coverage(
-            connection, community_code, service.settings, limit_minutes=minutes, speed_m_s=speed
-        )
-    return JsonResponse(measured.as_dict())
-
-
-@router.get(
-    "/communities/{community_code}/coverage/{category}",
-    summary="Homes left out, and where a point would help",
-)
-def left_out(
-    service: TheService,
-    actor: TheActor,
-    community_code: str,
-    category: str,
-    minutes: Minutes = 15.0,
-    speed: Speed = None,
-    count: Annotated[int, Query(ge=1, le=5, description="How many new points")] = 1,
-    goal: Annotated[Literal["cover", "shorten"], Query(description="What they are to achieve")] = "cover",
-) -> JsonResponse:
-    """List the homes that are too far from a category, and the best places for new points with their gain."""
-    require(actor, _PLANNERS, community_code)
-    with service.database.connection() as connection:
-        measured = walking.community_coverage(
-            connection, community_code, service.settings, limit_minutes=minutes, speed_m_s=speed
-        )
-    suggested = walking.suggest_points(measured, category, count, goal=goal)
-    known = category in measured.coverage.categories
-    return JsonResponse(
-        {
-            "edition": measured.edition.as_dict(),
-            "left_out": measured.left_out(category) if known else None,
-            "suggestion": suggested.as_dict(),
-        }
-    )

@@ -1,41 +1,33 @@
-"""The quarter-hour circle of a community: who is within reach of what, and where a new point would help."""
+"""The quarter-hour circle of a community: who is within reach of what, at whose speed, by which method."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
-import folium
 import geopandas as gpd
 import numpy as np
-import shapely
+import pandas as pd
 from geoalchemy2 import functions as spatial
-from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from gis.crs import STORAGE_SRID
 from gis.errors import InputError
-from gis.lattice import snap
 from gis.layers.division import Division
 from gis.layers.editions import EditionStamp
 from gis.layers.frames import read_frame
 from gis.layers.service_point import ServicePoint
 from gis.layers.street import Street
 from gis.service.community_frames import CommunityFrames, read_community
+from gis.service.residents.public_layer import categories as category_table
 from gis.settings import Settings
-from gis.terms import GridType
-from gis.texts import Language
-from gis.walking.areas import MINUTES, walking_areas
-from gis.walking.coverage import QUARTER_HOUR, Coverage, measure_coverage
-from gis.walking.minutes import DETOUR, doors_of, walking_metres
+from gis.walking.areas import MINUTES
+from gis.walking.coverage import QUARTER_HOUR, Coverage, check_walkers, measure_coverage
 from gis.walking.network import Network, network_of_streets
-from gis.walking.siting import Siting, cover_most, shorten_most
-from maps.assets import Delivery
-from maps.walking_map import walking_map
 
-_METRES_PER_DEGREE = 111_000.0
-_MOST_SITES = 400
+METRES_PER_DEGREE = 111_000.0
+
+Group = Literal["adult", "older", "wheelchair"]
+GROUPS: tuple[Group, ...] = get_args(Group)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,15 +44,32 @@ class CommunityCoverage:
         The community.
     service_points
         The public points that were reached, neighbours' included.
+    categories
+        ``category``, ``zh``, ``en``: the table of categories, those without a point included.
     network
         What people walk on; None where no street is loaded and the circle stands in.
+    group
+        Whose speed it is; None where a speed was given.
+    speeds_m_s
+        Speed of each group.
     """
 
     edition: EditionStamp
     coverage: Coverage
     frames: CommunityFrames
     service_points: gpd.GeoDataFrame
+    categories: pd.DataFrame
     network: Network | None
+    group: Group | None
+    speeds_m_s: dict[Group, float]
+
+    @property
+    def basis(self) -> str:
+        """How its homes were measured: ``network``, ``circle`` or ``mixed``."""
+        kinds = sorted(set(self.coverage.buildings["basis"]))
+        if not kinds:
+            return "circle" if self.network is None else "network"
+        return kinds[0] if len(kinds) == 1 else "mixed"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON shape: the edition, how it was measured, and the shares by grid and community.
@@ -68,22 +77,51 @@ class CommunityCoverage:
         Returns
         -------
         dict
-            ``edition``, ``basis``, ``limit_minutes``, ``speed_m_s``, ``detour`` (of the circle), ``access``
-            (homes by how they reach a street), ``community`` and ``grids`` (rows of
-            :meth:`gis.walking.coverage.Coverage.shares`).
+            ``edition``, ``method`` (network, circle or mixed), ``basis`` (the same as a list), ``network``
+            (what it was made from, its size; null where there is none), ``limit_minutes``,
+            ``looked_minutes`` (longer ways are not known), ``group``,
+            ``speed_m_s``, ``speeds_m_s``, ``detour`` (of the circle), ``access`` (homes by how they reach a
+            street), ``buildings``, ``buildings_in_no_grid``, ``community`` and ``grids`` (rows of
+            :meth:`gis.walking.coverage.Coverage.shares`), ``groups`` (shares within the limit at each
+            group's speed).
         """
         coverage = self.coverage
         kinds, counts = np.unique(coverage.walk.place_access, return_counts=True)
+        network = self.network
         return {
             "edition": self.edition.as_dict(),
+            "method": self.basis,
             "basis": sorted(set(coverage.buildings["basis"])),
+            "network": network
+            and {"source": network.source, "nodes": len(network.nodes), "edges": len(network.metres)},
             "limit_minutes": coverage.limit_minutes,
+            "looked_minutes": round(coverage.walk.limit_m / 60 / coverage.speed_m_s, 1),
+            "group": self.group,
             "speed_m_s": coverage.speed_m_s,
+            "speeds_m_s": self.speeds_m_s,
             "detour": coverage.walk.detour,
             "access": {str(kind): int(count) for kind, count in zip(kinds, counts, strict=True)},
-            "community": _records(coverage.shares("community_code")),
-            "grids": _records(coverage.shares("grid_code")),
+            "buildings": len(coverage.buildings),
+            "buildings_in_no_grid": int(coverage.buildings["grid_code"].isna().sum()),
+            "community": records(coverage.shares("community_code")),
+            "grids": records(coverage.shares("grid_code")),
+            "groups": self.group_shares(),
         }
+
+    def group_shares(self) -> list[dict[str, Any]]:
+        """Count the households within the limit at the speed of each group.
+
+        Returns
+        -------
+        list of dict
+            ``group``, ``speed_m_s``, ``category``, ``within``, ``share``.
+        """
+        found = []
+        for group, speed in self.speeds_m_s.items():
+            shares = self.coverage.at_speed(speed).shares("community_code")
+            rows = shares[["category", "within", "share"]].assign(group=group, speed_m_s=speed)
+            found += records(rows[["group", "speed_m_s", "category", "within", "share"]])
+        return found
 
     def left_out(self, category: str) -> list[dict[str, Any]]:
         """List the homes that are farther from a category than the limit.
@@ -98,43 +136,28 @@ class CommunityCoverage:
         list of dict
             Rows of :meth:`gis.walking.coverage.Coverage.left_out`.
         """
-        return _records(self.coverage.left_out(category))
+        return records(self.coverage.left_out(category))
 
+    def check_category(self, category: str) -> None:
+        """Refuse a category that there is none of.
 
-@dataclass(frozen=True, eq=False)
-class Suggestion:
-    """Where new points of one category would help most.
+        Parameters
+        ----------
+        category
+            A category; one that has no point yet will do.
 
-    Attributes
-    ----------
-    category
-        The category.
-    goal
-        ``cover`` or ``shorten``.
-    siting
-        The choice with its gain and its proof.
-    sites
-        Points, EPSG:4490, with ``grid_code``; in the order of ``siting.sites``.
-    """
-
-    category: str
-    goal: str
-    siting: Siting
-    sites: gpd.GeoDataFrame
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the JSON shape: the goal, the sites with their grids, and the gain with its bound."""
-        rows = zip(self.sites.geometry.x, self.sites.geometry.y, self.sites["grid_code"], strict=True)
-        return {
-            "category": self.category,
-            "goal": self.goal,
-            "sites": [{"lon": lon, "lat": lat, "grid_code": code} for lon, lat, code in rows],
-            "gain": round(self.siting.gain, 1),
-            "bound": round(self.siting.bound, 1),
-            "before": round(self.siting.before, 1),
-            "after": round(self.siting.after, 1),
-            "proven": self.siting.proven,
-        }
+        Raises
+        ------
+        InputError
+            If neither the table of categories nor any point has it.
+        """
+        known = [*dict.fromkeys([*self.categories["category"], *self.coverage.categories])]
+        if category not in known:
+            raise InputError(
+                f"there is no category {category!r}",
+                where="category",
+                mend=f"choose one of {', '.join(known)}",
+            )
 
 
 def community_coverage(
@@ -143,7 +166,9 @@ def community_coverage(
     settings: Settings,
     *,
     limit_minutes: float = QUARTER_HOUR,
+    group: Group = "adult",
     speed_m_s: float | None = None,
+    network: Network | None = None,
 ) -> CommunityCoverage:
     """Measure who in a community is within reach of what.
 
@@ -156,11 +181,15 @@ def community_coverage(
     community_code
         12 digits.
     settings
-        The walking speed.
+        The walking speeds and the detour.
     limit_minutes
         What counts as within reach.
+    group
+        Whose speed of the settings is taken.
     speed_m_s
-        Of a group of residents; the settings' unless given.
+        Another speed than the group's.
+    network
+        What people walk on, in place of the streets that are loaded.
 
     Returns
     -------
@@ -170,22 +199,22 @@ def community_coverage(
     Raises
     ------
     InputError
-        If the limit or the speed makes no sense.
+        If the limit, the group or the speed makes no sense.
     NotFoundError
         If there is no such community.
     """
-    speed = settings.walking_speed_m_s if speed_m_s is None else speed_m_s
-    if not 0 < limit_minutes <= 120 or not 0.1 <= speed <= 5:
-        raise InputError(
-            f"{limit_minutes} minutes at {speed} m/s",
-            where="walking",
-            mend="give 1 to 120 minutes, 0.1 to 5 m/s",
-        )
+    speeds = speeds_of(settings)
+    if group not in speeds:
+        raise InputError(f"there is no group {group!r}", where="group", mend=f"choose {', '.join(GROUPS)}")
+    speed = speeds[group] if speed_m_s is None else speed_m_s
+    check_walkers(limit_minutes, speed)
+    # The shares of every group are given, so that it is looked as far as the fastest get.
+    farthest = max(limit_minutes, *MINUTES) * max(speed, *speeds.values())
     frames = read_community(connection, community_code)
-    land = select(Division.geometry).where(Division.division_code == community_code).scalar_subquery()
-    degrees = limit_minutes * 60 * speed / _METRES_PER_DEGREE * 1.2
     streets, points = frames.streets, frames.service_points[frames.service_points["public"].astype(bool)]
     if frames.community.geometry.notna().all():
+        land = select(Division.geometry).where(Division.division_code == community_code).scalar_subquery()
+        degrees = farthest * 60 / METRES_PER_DEGREE * 1.2
         streets = read_frame(connection, "streets", spatial.ST_DWithin(Street.geometry, land, degrees))
         points = read_frame(
             connection,
@@ -193,169 +222,61 @@ def community_coverage(
             ServicePoint.public.is_(True),
             spatial.ST_DWithin(ServicePoint.geometry, land, degrees),
         )
-    network = network_of_streets(streets)
+    walked = network_of_streets(streets) if network is None else network
     coverage = measure_coverage(
-        network, frames.buildings, points, frames.grids, limit_minutes=limit_minutes, speed_m_s=speed
+        walked,
+        frames.buildings,
+        points,
+        frames.grids,
+        limit_minutes=limit_minutes,
+        speed_m_s=speed,
+        detour=settings.walking_detour,
+        look_minutes=max(2 * limit_minutes, farthest / speed),
     )
-    return CommunityCoverage(frames.edition, coverage, frames, points, network)
+    return CommunityCoverage(
+        edition=frames.edition,
+        coverage=coverage,
+        frames=frames,
+        service_points=points,
+        categories=category_table(connection),
+        network=walked,
+        group=group if speed_m_s is None else None,
+        speeds_m_s=speeds,
+    )
 
 
-def suggest_points(
-    measured: CommunityCoverage, category: str, count: int = 1, *, goal: str = "cover"
-) -> Suggestion:
-    """Find where new points of a category would help most.
-
-    Candidates are the junctions of the streets in the community; without streets, its buildings.
+def speeds_of(settings: Settings) -> dict[Group, float]:
+    """Return the walking speed of each group of residents.
 
     Parameters
     ----------
-    measured
-        What :func:`community_coverage` gave.
-    category
-        The category; one that has no point yet may be asked for too.
-    count
-        How many new points.
-    goal
-        ``cover`` (most households newly within reach) or ``shorten`` (most household-minutes saved).
+    settings
+        The operator's.
 
     Returns
     -------
-    Suggestion
-        The sites with their gain, and whether it is proven that no others gain more.
-
-    Raises
-    ------
-    InputError
-        If the goal is unknown or there are fewer candidates than new points.
+    dict
+        Group → metres a second.
     """
-    if goal not in {"cover", "shorten"}:
-        raise InputError(f"{goal!r} is not a goal", where="goal", mend="give cover or shorten")
-    coverage = measured.coverage
-    sites = _candidates(measured)
-    walk = walking_metres(
-        measured.network,
-        doors_of(measured.frames.buildings),
-        sites,
-        limit_m=coverage.walk.limit_m,
-        detour=DETOUR,
-    )
-    households = (
-        coverage.buildings["households"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-    )
-    today = (
-        coverage.minutes[:, coverage.column(category)]
-        if category in coverage.categories
-        else np.full(len(coverage.buildings), np.inf)
-    )
-    minutes = walk.minutes(coverage.speed_m_s)
-    if goal == "cover":
-        siting = cover_most(minutes, households, today, count, limit_minutes=coverage.limit_minutes)
-    else:
-        siting = shorten_most(minutes, households, today, count, most_minutes=2 * coverage.limit_minutes)
-    chosen = sites[siting.sites]
-    return Suggestion(
-        category,
-        goal,
-        siting,
-        gpd.GeoDataFrame(
-            {"grid_code": _grid_codes(chosen, measured.frames.grids)}, geometry=list(chosen), crs=STORAGE_SRID
-        ),
-    )
+    return {
+        "adult": settings.walking_speed_m_s,
+        "older": settings.walking_speed_older_m_s,
+        "wheelchair": settings.walking_speed_wheelchair_m_s,
+    }
 
 
-def coverage_map(
-    measured: CommunityCoverage,
-    category: str,
-    *,
-    language: Language = "zh",
-    delivery: Delivery = "inline",
-    minutes: Sequence[float] = MINUTES,
-) -> folium.Map:
-    """Draw who is within reach of a category, by the streets and by the circle, on one map.
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Turn a table into plain rows.
 
     Parameters
     ----------
-    measured
-        What :func:`community_coverage` gave.
-    category
-        A category that has a point.
-    language
-        ``zh`` or ``en``.
-    delivery
-        ``inline``, ``folder`` or ``served``.
-    minutes
-        Of the areas by the streets; the circle is drawn for the limit.
+    table
+        Any frame without geometry.
 
     Returns
     -------
-    folium.Map
-        ``.get_root().render()`` is the page.
-
-    Raises
-    ------
-    InputError
-        If the category has no point.
+    list of dict
+        Missing values are None.
     """
-    coverage, frames = measured.coverage, measured.frames
-    column = coverage.column(category)
-    points = measured.service_points[measured.service_points["category"] == category]
-    doors, goals = doors_of(frames.buildings), doors_of(points)
-    circle = walking_metres(None, doors, goals, limit_m=coverage.walk.limit_m, detour=DETOUR)
-    homes = gpd.GeoDataFrame(
-        {
-            "network_minutes": coverage.minutes[:, column],
-            "circle_minutes": circle.minutes(coverage.speed_m_s).min(axis=1),
-            "limit_minutes": coverage.limit_minutes,
-        },
-        geometry=list(doors),
-        crs=STORAGE_SRID,
-    )
-    speed = coverage.speed_m_s
-    return walking_map(
-        walking_areas(measured.network, goals, minutes=minutes, speed_m_s=speed),
-        walking_areas(None, goals, minutes=(coverage.limit_minutes,), speed_m_s=speed),
-        homes=homes[~shapely.is_missing(doors)],
-        points=points,
-        grids=frames.grids,
-        streets=frames.streets,
-        place=frames.name,
-        language=language,
-        delivery=delivery,
-    )
-
-
-def _candidates(measured: CommunityCoverage) -> NDArray[np.object_]:
-    """Return the places where a point could stand, on the land of the community."""
-    frames, network = measured.frames, measured.network
-    land = shapely.union_all(frames.grids.geometry.to_numpy())
-    if network is not None:
-        places = network.plane.lift(shapely.points(network.nodes))
-        near = shapely.dwithin(places, land, 30 / _METRES_PER_DEGREE)
-        places = places[near]
-        if len(places):
-            return np.asarray(snap(places[:_MOST_SITES]), dtype=object)
-    doors = doors_of(frames.buildings)
-    doors = doors[~shapely.is_missing(doors)]
-    step = max(1, len(doors) // _MOST_SITES)
-    return np.asarray(snap(doors[::step]), dtype=object)
-
-
-def _grid_codes(points: NDArray[np.object_], grids: gpd.GeoDataFrame) -> list[str | None]:
-    basic = grids[grids["grid_type"] == str(GridType.BASIC)]
-    shapes, codes = basic.geometry.to_numpy(), basic["grid_code"].tolist()
-    if not len(shapes) or not len(points):
-        return [None] * len(points)
-    # A junction is a corner of several grids: the first by code stands for them.
-    return [
-        next(
-            (code for code, near in zip(codes, shapely.dwithin(shapes, point, 1e-6), strict=True) if near),
-            None,
-        )
-        for point in points
-    ]
-
-
-def _records(table: Any) -> list[dict[str, Any]]:
     plain = table.astype(object).where(table.notna(), None)
-    rows: list[dict[str, Any]] = plain.to_dict("records")
-    return rows
+    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
