@@ -10,7 +10,6 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from gis.errors import ConflictError, InputError, NotFoundError
 from gis.layers.frames import write_frame
@@ -57,17 +56,6 @@ def site(loaded, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("site") / "out"
     publish_site(loaded, COMMUNITY, out, settings=SETTINGS, base_url=BASE)
     return out
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as driver:
-        found = Path("/usr/bin/chromium")
-        started = driver.chromium.launch(
-            executable_path=found if found.exists() else None, args=["--no-sandbox"]
-        )
-        yield started
-        started.close()
 
 
 def test_the_same_edition_gives_the_same_bytes(loaded, site, tmp_path) -> None:
