@@ -7,10 +7,24 @@ from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, ForeignKey, Integer, Text, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
 
 from gis.layers.base import SCHEMA, Base, code, term
 from gis.terms import Role
+
+
+class Xid8(UserDefinedType[int]):
+    """PostgreSQL's 64-bit number of a transaction, which never comes again."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_options: Any) -> str:  # noqa: D102 - SQLAlchemy's own
+        return "xid8"
+
+
+ischema_names["xid8"] = Xid8  # so that a comparison of the models with a database knows it
 
 
 class Audit(Base):
@@ -42,6 +56,28 @@ class Event(Base):
     county_code: Mapped[str | None] = mapped_column(Text, doc="The county that it happened in")
     division_code: Mapped[str | None] = mapped_column(Text, doc="The division that it happened in")
     body: Mapped[dict[str, Any]] = mapped_column(JSONB, doc="Codes and numbers; nothing personal")
+    xact: Mapped[int] = mapped_column(
+        Xid8,
+        server_default=func.pg_current_xact_id(),
+        index=True,
+        doc="The transaction that it belongs to: numbers are given out before transactions commit, so only "
+        "this tells what cannot come any more",
+    )
+
+
+class PublicRate(Base):
+    """How much somebody without a token has sent lately; not logged, and gone within minutes."""
+
+    __tablename__ = "public_rate"
+    code_column = "client"
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+    client: Mapped[str] = mapped_column(
+        Text, unique=True, doc="SHA-256 of the address", info={"private": True}
+    )
+    full_at: Mapped[dt.datetime] = mapped_column(
+        DateTime(timezone=True), doc="When all that may be sent in a row may be sent again"
+    )
 
 
 class Token(Base):

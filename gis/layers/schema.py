@@ -15,7 +15,7 @@ from gis.layers.grid import ColourTheme, Edition, Grid, GridBoundary, OwnerPrece
 from gis.layers.incident import Incident, IncidentCategory, IncidentSource, IncidentStep, Visit
 from gis.layers.place_name import PlaceName
 from gis.layers.plan import Plan, PlanComment, PlanProposal, PlanStep, PlanUnit
-from gis.layers.record import Audit, Event, KeptAnswer, Token
+from gis.layers.record import Audit, Event, KeptAnswer, PublicRate, Token
 from gis.layers.service_point import ServiceCategory, ServicePoint
 from gis.layers.staff import Staff
 from gis.layers.street import Street
@@ -55,6 +55,7 @@ ALL_MODELS: tuple[type[Base], ...] = (
     Event,
     Token,
     KeptAnswer,
+    PublicRate,
     FollowUp,
     PlaceName,
 )

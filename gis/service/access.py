@@ -22,6 +22,7 @@ from gis.terms import Role
 
 _PREFIX = "wg_"
 _BYTES = 32
+_MEND = "make one with `wangge token create`, and send it as `Authorization: Bearer …`"
 
 
 @dataclass(frozen=True)
@@ -186,19 +187,51 @@ def actor_of(connection: Connection, token: str | None) -> Actor:
     UnauthorisedError
         If there is none, or it is unknown, revoked or out of date. Which of these is not told.
     """
-    mend = "make one with `wangge token create`, and send it as `Authorization: Bearer …`"
     if not token:
-        raise UnauthorisedError("this needs a token", mend=mend)
-    row = connection.execute(
-        select(Token.name, Token.role, Token.division_code).where(
-            Token.hashed == _hashed(token),
+        raise UnauthorisedError("this needs a token", mend=_MEND)
+    actor = actors_of(connection, {token}).get(token)
+    if actor is None:
+        raise unauthorised()
+    return actor
+
+
+def actors_of(connection: Connection, tokens: Collection[str]) -> dict[str, Actor]:
+    """Tell who several tokens stand for.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    tokens
+        What requests carried.
+
+    Returns
+    -------
+    dict
+        Token → who acts; one that is unknown, revoked or out of date is missing.
+    """
+    if not tokens:
+        return {}
+    hashed = {_hashed(token): token for token in tokens}
+    rows = connection.execute(
+        select(Token.hashed, Token.name, Token.role, Token.division_code).where(
+            Token.hashed.in_(sorted(hashed)),
             Token.revoked_at.is_(None),
             (Token.expires_at.is_(None)) | (Token.expires_at > dt.datetime.now(dt.UTC)),
         )
-    ).first()
-    if row is None:
-        raise UnauthorisedError("this token is not valid", mend=mend)
-    return Actor(row.name, Role(row.role), row.division_code)
+    )
+    return {hashed[row.hashed]: Actor(row.name, Role(row.role), row.division_code) for row in rows}
+
+
+def unauthorised() -> UnauthorisedError:
+    """Return the refusal of a token that is not in force; why it is not is not told.
+
+    Returns
+    -------
+    UnauthorisedError
+        To be raised.
+    """
+    return UnauthorisedError("this token is not valid", mend=_MEND)
 
 
 def require(actor: Actor, roles: Collection[Role], division_code: str | None = None) -> None:

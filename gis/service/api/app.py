@@ -21,6 +21,7 @@ from gis.errors import UnavailableError
 from gis.layers.database import Database, connect, open_database
 from gis.layers.refusals import told
 from gis.service.api import (
+    address_routes,
     batch_routes,
     errors,
     feed_routes,
@@ -28,13 +29,14 @@ from gis.service.api import (
     locate_routes,
     pages,
     place_routes,
+    report_routes,
     residents,
 )
 from gis.service.api.files import Files
 from gis.service.api.locate_door import LocateDoor
 from gis.service.api.ogc import Ogc
 from gis.service.api.shield import MEGABYTE, Shield, content_policy, security_headers
-from gis.service.api.state import Limiter, Service
+from gis.service.api.state import Service
 from gis.service.dispatch.addresses import Geocoder
 from gis.service.dispatch.feed import Feed
 from gis.service.dispatch.taking_force import took_force
@@ -90,6 +92,7 @@ def create_app(
             yield
             await ogc.close()
             app.state.service.feed.close()
+            await run_in_threadpool(app.state.service.intake.close)
             await run_in_threadpool(app.state.service.current.stop)
 
     app = App(
@@ -106,7 +109,10 @@ def create_app(
     policy = content_policy(under.image_origins(), under.data_origins())
     app.add_middleware(Shield, body_limit=settings.body_limit_mb * MEGABYTE, policy=policy)
     app.door = LocateDoor(super(App, app).__call__, state=app.state, headers=security_headers(policy))
-    for routes in (locate_routes, batch_routes, place_routes, incident_routes, feed_routes, residents):
+    for routes in (
+        *(locate_routes, batch_routes, address_routes, place_routes),
+        *(report_routes, incident_routes, feed_routes, residents),
+    ):
         app.include_router(routes.router)
     if find_spec(_PLANS) is not None:
         app.include_router(importlib.import_module(_PLANS).router)
@@ -148,7 +154,7 @@ def _open(
         took_force(opened, compiled)
 
     current = Current(opened, settings.data_dir / "editions", on_event=feed.read, on_change=changed)
-    service = Service(settings, current, opened, Limiter(), feed, geocoder)
+    service = Service(settings, current, opened, feed, geocoder)
     app.state.service = service
     stack.callback(current.stop)
     current.start()

@@ -17,7 +17,7 @@ from gis.layers.refusals import told
 from gis.service.access import Actor, reach_of, require
 from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import Service, TheActor, TheLanguage, TheService
-from gis.service.dispatch.feed import Told, events_since
+from gis.service.dispatch.feed import Told
 from gis.service.dispatch.statistics import as_csv, as_xlsx, statistics
 from gis.service.owning.locating import as_of_time
 from gis.terms import Role
@@ -84,25 +84,26 @@ async def _events(service: Service, actor: Actor, last: int | None) -> AsyncIter
     prefix = reach_of(actor.division_code)
     # Listen first, then read what was missed: what falls between the two comes twice, not never.
     listener = service.feed.listen(asyncio.get_running_loop())
-    seen: set[int] = set()
+    seen: frozenset[int] = frozenset()
     try:
         yield b"retry: 2000\n: connected\n\n"
-        if last is None:
-            yield b"id: %d\n\n" % service.feed.settled
-        else:
+        horizon = service.feed.horizon
+        if last is not None:
             missed = await run_in_threadpool(_missed, service, last)
             if missed is None:
-                yield b"event: look_afresh\nid: %d\ndata: {}\n\n" % service.feed.settled
-            seen = {one.id for one in missed or ()}
+                yield b"event: look_afresh\nid: %d\ndata: {}\n\n" % (horizon or 0)
+            seen = frozenset(one.id for one in missed or ())
             yield b"".join(one.line for one in missed or () if one.concerns(prefix))
+        elif horizon is not None:
+            yield b"id: %d\n\n" % horizon
         while True:
             try:
                 async with asyncio.timeout(_BEAT_S):
                     await listener.woken.wait()
             except TimeoutError:
                 yield b": still here\n\n"
-            events, over = listener.take()
-            lines = b"".join(one.line for one in events if one.id not in seen and one.concerns(prefix))
+            news, over = listener.take()
+            lines = b"".join(one.lines(prefix, seen) for one in news)
             if lines:
                 yield lines
             if over:
@@ -116,7 +117,7 @@ def _missed(service: Service, last: int) -> list[Told] | None:
         told(),
         psycopg.connect(service.database.plain_url, autocommit=True, connect_timeout=5) as connection,
     ):
-        return events_since(connection, last)
+        return service.feed.since(connection, last)
 
 
 def _number(value: str) -> int:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import OrderedDict
+import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
-from gis.errors import TooManyError, UnavailableError
+from gis.errors import InputError, UnavailableError
 from gis.layers.database import Database
 from gis.service.access import Actor, actor_of
+from gis.service.api.rates import Limiter
 from gis.service.dispatch.addresses import Geocoder
 from gis.service.dispatch.feed import Feed
+from gis.service.dispatch.intake import Intake
 from gis.service.owning.current import Current
 from gis.service.owning.quick import QuickLocate, quick_locate
-from gis.settings import Settings
+from gis.settings import CHINA_STANDARD_TIME, Settings
 from gis.texts import Language, as_language
-
-_CLIENTS = 50_000
 
 
 @dataclass
@@ -36,23 +34,31 @@ class Service:
         The editions in force.
     opened
         The database; None where there is none at all.
-    limiter
-        For what anybody may send without a token.
     feed
         What happens, as it happens.
     geocoder
         An outside geocoder, if an operator hooked one in.
     quick
         Answers plain questions from the state in force; None where it cannot, or not yet.
+    limiter
+        For what anybody may send without a token.
+    intake
+        Takes reports in.
     """
 
     settings: Settings
     current: Current
     opened: Database | None
-    limiter: Limiter
     feed: Feed
     geocoder: Geocoder | None = None
     quick: QuickLocate | None = None
+    limiter: Limiter = field(init=False, repr=False)
+    intake: Intake = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make what stands on the others."""
+        self.limiter = Limiter(lambda: self.database)
+        self.intake = Intake(lambda: self.database, lambda: self.current.in_force.counties, self.settings)
 
     def prepare(self) -> None:
         """Make the quick way for the state in force; not in the event loop."""
@@ -77,54 +83,47 @@ class Service:
         return self.settings.data_dir / "photos"
 
 
-@dataclass
-class Limiter:
-    """So many requests a client, refilled evenly: a bucket for each, the least used forgotten.
+def client_of(request: Request) -> str:
+    """Return the address that a request comes from, which its rate is counted by.
 
-    Attributes
+    Parameters
     ----------
-    most
-        Requests in a row.
-    each_s
-        Seconds until one more is allowed.
+    request
+        The request.
+
+    Returns
+    -------
+    str
+        An IP address.
     """
-
-    most: int = 10
-    each_s: float = 30.0
-    _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def take(self, client: str) -> None:
-        """Count one request.
-
-        Parameters
-        ----------
-        client
-            Who sends it, such as an address.
-
-        Raises
-        ------
-        TooManyError
-            If there were too many.
-        """
-        now = time.monotonic()
-        with self._lock:
-            left, at = self._buckets.pop(client, (float(self.most), now))
-            left = min(float(self.most), left + (now - at) / self.each_s)
-            allowed = left >= 1
-            self._buckets[client] = (left - 1 if allowed else left, now)
-            while len(self._buckets) > _CLIENTS:
-                self._buckets.popitem(last=False)
-        if not allowed:
-            wait = max(1, round((1 - left) * self.each_s))
-            raise TooManyError(
-                "too many reports from this address",
-                retry_after_s=wait,
-                mend=f"wait {wait} s, or use the hotline",
-            )
+    return request.client.host if request.client else "unknown"
 
 
-def service_of(request: Request) -> Service:
+def when_it_was(when: dt.datetime) -> dt.datetime:
+    """Read a time that something is said to have happened at; without a time zone it is China's.
+
+    Parameters
+    ----------
+    when
+        As it was sent.
+
+    Returns
+    -------
+    datetime.datetime
+        With a time zone.
+
+    Raises
+    ------
+    InputError
+        If it is in the future by more than a clock can be wrong.
+    """
+    aware = when if when.tzinfo else when.replace(tzinfo=CHINA_STANDARD_TIME)
+    if aware > dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5):
+        raise InputError("this is in the future", where="reported_at", mend="give when it was reported")
+    return aware
+
+
+async def service_of(request: Request) -> Service:
     """Return the running service.
 
     Parameters
@@ -141,7 +140,7 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def bearer(authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> str | None:
+async def bearer(authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> str | None:
     """Read the token of a request.
 
     Parameters
@@ -179,27 +178,7 @@ def current_actor(
         return actor_of(connection, token)
 
 
-def perhaps_actor(
-    service: Annotated[Service, Depends(service_of)], token: Annotated[str | None, Depends(bearer)]
-) -> Actor | None:
-    """Tell who is asking, if they say so; a token that is not valid is refused all the same.
-
-    Parameters
-    ----------
-    service
-        The service.
-    token
-        The request's.
-
-    Returns
-    -------
-    Actor or None
-        Who acts; None for the public.
-    """
-    return None if token is None else current_actor(service, token)
-
-
-def asked_language(
+async def asked_language(
     request: Request, lang: Annotated[str | None, Query(description="zh or en, for words")] = None
 ) -> Language:
     """Choose the language of an answer's words: what is asked for, else the browser's, else Chinese.
@@ -219,7 +198,7 @@ def asked_language(
     return as_language(lang or request.headers.get("accept-language"))
 
 
+TheToken = Annotated[str | None, Depends(bearer)]
 TheService = Annotated[Service, Depends(service_of)]
 TheActor = Annotated[Actor, Depends(current_actor)]
-PerhapsActor = Annotated[Actor | None, Depends(perhaps_actor)]
 TheLanguage = Annotated[Language, Depends(asked_language)]

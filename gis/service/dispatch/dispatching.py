@@ -23,7 +23,9 @@ from gis.layers.grid import Grid
 from gis.layers.incident import Incident, IncidentCategory, IncidentStep
 from gis.layers.record import Event
 from gis.service.access import Actor, require
-from gis.service.dispatch.reporting import OPEN_STATES, event, hash_of_code, ownership
+from gis.service.dispatch.doubles import OPEN_STATES
+from gis.service.dispatch.reports import hash_of_code
+from gis.service.dispatch.rows import event, ownership, position_of
 from gis.service.owning.compiled import Compiled
 from gis.service.owning.locating import locate, read_question
 from gis.settings import Settings
@@ -333,6 +335,7 @@ def move(
     owner = incident.grid_code or found
     changes = {
         **ownership(answer, owner),
+        "geometry": position_of(answer),
         "lon": question.x,
         "lat": question.y,
         "crs": question.datum.name,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from geoalchemy2 import functions as spatial
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, select, text
 
-from gis.crs import STORAGE_SRID
 from gis.layers.incident import Incident
-from gis.service.owning.locating import Answer
 from gis.terms import IncidentState
 
 DOUBLE_WITHIN_M = 50.0
@@ -18,42 +17,51 @@ DOUBLE_WITHIN = dt.timedelta(hours=24)
 OPEN_STATES = (IncidentState.REPORTED, IncidentState.ASSIGNED, IncidentState.ACCEPTED)
 """Of an incident that somebody still has to do something about."""
 
+_AMONG = text(
+    """
+    SELECT new.id, old.incident_number
+    FROM wangge.incident AS new CROSS JOIN LATERAL (
+        SELECT
+            other.incident_number,
+            ST_Distance(other.geometry::geography, new.geometry::geography) AS metres
+        FROM wangge.incident AS other
+        WHERE ST_DWithin(other.geometry, new.geometry, CAST(:metres AS float8) / 50000)
+            AND ST_Distance(other.geometry::geography, new.geometry::geography) <= :metres
+            AND other.category = new.category AND other.id < new.id
+            AND other.state IN ('reported', 'assigned', 'accepted')
+            AND other.reported_at BETWEEN new.reported_at - CAST(:within AS interval)
+                                      AND new.reported_at + CAST(:within AS interval)
+        ORDER BY metres LIMIT 5) AS old
+    WHERE new.id = ANY(:keys)
+    ORDER BY new.id, old.metres
+    """
+)
 
-def perhaps_doubles(connection: Connection, answer: Answer, category: str, at: dt.datetime) -> list[str]:
-    """List open incidents that may be the same matter: same category, near, recent.
+
+def doubles_among(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
+    """List for each of several new incidents the open ones before it that may be the same matter.
 
     Parameters
     ----------
     connection
-        An open transaction.
-    answer
-        Where.
-    category
-        What.
-    at
-        When.
+        An open transaction, in which the incidents have been written.
+    keys
+        Their surrogate keys.
 
     Returns
     -------
-    list of str
-        Numbers, the nearest first, five at most.
+    dict
+        Surrogate key → numbers, the nearest first, five at most; a key without any is missing.
     """
-    lon, lat = answer.question.lon, answer.question.lat
-    point = spatial.ST_SetSRID(spatial.ST_MakePoint(lon, lat), STORAGE_SRID)
-    metres = spatial.ST_Distance(func.geography(Incident.geometry), func.geography(point))
+    if not keys:
+        return {}
     rows = connection.execute(
-        select(Incident.incident_number)
-        .where(
-            spatial.ST_DWithin(Incident.geometry, point, DOUBLE_WITHIN_M / 50_000),
-            metres <= DOUBLE_WITHIN_M,
-            Incident.category == category,
-            Incident.state.in_(OPEN_STATES),
-            Incident.reported_at.between(at - DOUBLE_WITHIN, at + DOUBLE_WITHIN),
-        )
-        .order_by(metres)
-        .limit(5)
+        _AMONG, {"keys": list(keys), "metres": DOUBLE_WITHIN_M, "within": DOUBLE_WITHIN}
     )
-    return list(rows.scalars())
+    found: dict[int, list[str]] = {}
+    for key, number in rows:
+        found.setdefault(key, []).append(number)
+    return found
 
 
 def doubles_of(connection: Connection, row: Row[Any]) -> list[dict[str, Any]]:

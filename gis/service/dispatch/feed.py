@@ -1,9 +1,10 @@
 """The live feed: what happened, to everyone who listens, and to those who come back, from where they left.
 
-Events get their numbers before their transactions commit, so a lower number may become visible after a higher
-one. A number is therefore *settled* only when every transaction that was running when it was seen has ended.
-Events are sent as soon as they are visible; the number that a listener comes back with is the last settled
-one. Who comes back may see an event twice (each carries its own number), and never misses one.
+Events get their numbers, and transactions theirs, before they commit, so a lower number may become visible
+after a higher one. Therefore the feed does not go by numbers. It keeps the *snapshot* of its last reading
+and asks for what that snapshot could not see: nothing is left out and nothing comes twice, whatever commits
+when. What a listener comes back with is the snapshot's *horizon*: every transaction before it had ended. Who
+comes back may see an event twice (each carries its own number), and never misses one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,17 +24,31 @@ log = logging.getLogger(__name__)
 
 _AT_MOST = 1000
 _WAITING = 20_000
-_REMEMBERED = 20_000
 
-_NEW = """
-    SELECT id, at, kind, county_code, division_code, body FROM wangge.event
-    WHERE id > %s ORDER BY id LIMIT %s
+_COLUMNS = "event.id, event.at, event.kind, event.county_code, event.division_code, event.body"
+# The snapshot is that of the statement itself: what it could not see, the next reading asks for.
+_NEW = f"""
+    WITH now AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot)
+    SELECT now.snapshot::text, {_COLUMNS}
+    FROM now LEFT JOIN wangge.event
+        ON event.xact >= pg_snapshot_xmin(%(last)s::pg_snapshot)
+        AND event.xact < pg_snapshot_xmax(now.snapshot)
+        AND NOT pg_visible_in_snapshot(event.xact, %(last)s::pg_snapshot)
+        AND event.id > %(foreign)s
+    ORDER BY event.id LIMIT %(most)s
+"""  # noqa: S608 - our own names
+_MISSED = f"""
+    SELECT {_COLUMNS} FROM wangge.event
+    WHERE event.xact >= %(last)s::text::xid8 AND event.xact < pg_snapshot_xmax(pg_current_snapshot())
+        AND event.id > %(foreign)s
+    ORDER BY event.id LIMIT %(most)s
+"""  # noqa: S608 - our own names
+# What was restored from another server's backup carries that server's transactions, maybe of days to come.
+_START = """
+    SELECT pg_current_snapshot()::text, coalesce(max(id), 0) FROM wangge.event
+    WHERE xact >= pg_snapshot_xmax(pg_current_snapshot())
 """
-_CLOCK = """
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
-           pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
-           coalesce((SELECT max(id) FROM wangge.event), 0)
-"""
+_NEXT = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 
 
 @dataclass(frozen=True)
@@ -77,6 +92,43 @@ class Told:
         return self.county_code is None or self.county_code.startswith(prefix[:6])
 
 
+class News:
+    """Events that were read together; what a division hears of them is put together once for all who listen.
+
+    Parameters
+    ----------
+    events
+        In order of their numbers.
+    """
+
+    def __init__(self, events: Sequence[Told]) -> None:
+        self.events = events
+        self._lines: dict[str, bytes] = {}
+
+    def lines(self, prefix: str, but: frozenset[int] = frozenset()) -> bytes:
+        """Return what is to be sent to a listener.
+
+        Parameters
+        ----------
+        prefix
+            The digits that every code within their division starts with.
+        but
+            Numbers of events that they have already.
+
+        Returns
+        -------
+        bytes
+            Server-sent events; empty where nothing concerns them.
+        """
+        if but and any(one.id in but for one in self.events):
+            return b"".join(one.line for one in self.events if one.id not in but and one.concerns(prefix))
+        found = self._lines.get(prefix)
+        if found is None:
+            found = b"".join(one.line for one in self.events if one.concerns(prefix))
+            self._lines[prefix] = found
+        return found
+
+
 @dataclass(eq=False)
 class Listener:
     """Somebody who listens; lives in the event loop.
@@ -91,52 +143,40 @@ class Listener:
 
     loop: asyncio.AbstractEventLoop
     woken: asyncio.Event = field(default_factory=asyncio.Event)
-    _waiting: list[Told] = field(default_factory=list)
+    _waiting: list[News] = field(default_factory=list)
     _over: bool = False
 
-    def give(self, events: list[Told]) -> None:
-        """Hand events over from another thread.
-
-        Parameters
-        ----------
-        events
-            What happened.
-        """
-        self._call(self._put, events)
-
-    def send_away(self) -> None:
-        """Tell them, from another thread, that nothing more will come on this connection."""
-        self._call(self._end)
-
-    def take(self) -> tuple[list[Told], bool]:
+    def take(self) -> tuple[list[News], bool]:
         """Take what has come; in the event loop.
 
         Returns
         -------
         tuple
-            The events, and whether that was all: who reads too slowly is cut off, and comes back.
+            The news, and whether that was all: who reads too slowly is cut off, and comes back.
         """
-        events, self._waiting = self._waiting, []
+        news, self._waiting = self._waiting, []
         self.woken.clear()
-        return events, self._over
+        return news, self._over
 
-    def _call(self, function: Callable[..., None], *values: Any) -> None:
-        try:
-            self.loop.call_soon_threadsafe(function, *values)
-        except RuntimeError:  # the loop is closed: nobody listens any more
-            log.debug("a listener was gone")
+    def put(self, news: News) -> None:
+        """Hand news over; in the event loop.
 
-    def _put(self, events: list[Told]) -> None:
+        Parameters
+        ----------
+        news
+            What happened.
+        """
         if self._over:
             return
-        self._waiting += events
-        if len(self._waiting) > _WAITING:
+        self._waiting.append(news)
+        if sum(len(one.events) for one in self._waiting) > _WAITING:
             # Half a story is worse than none: what was missed is told when they come back.
             self._waiting = []
             self._over = True
         self.woken.set()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Tell them that nothing more will come on this connection; in the event loop."""
         self._over = True
         self.woken.set()
 
@@ -146,10 +186,10 @@ class Feed:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
         self._listeners: set[Listener] = set()
-        self._settled: int | None = None
-        self._mark: tuple[int, int] | None = None
-        self._sent: set[int] = set()
+        self._snapshot: str | None = None
+        self._foreign = 0
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> Listener:
         """Start listening.
@@ -181,15 +221,13 @@ class Feed:
             self._listeners.discard(listener)
 
     @property
-    def settled(self) -> int:
-        """The last number that nothing can come before any more."""
-        return self._settled or 0
+    def horizon(self) -> int | None:
+        """The transaction before which every one had ended at the last reading; None before the first."""
+        return None if self._snapshot is None else _horizon(self._snapshot)
 
     def close(self) -> None:
         """Send every listener away; who comes back is told what was missed."""
-        with self._lock:
-            for listener in self._listeners:
-                listener.send_away()
+        self._each(Listener.end)
 
     def read(self, connection: psycopg.Connection[Any]) -> None:
         """Read what is new and hand it on; called in the listening thread.
@@ -199,75 +237,72 @@ class Feed:
         connection
             Any connection, in autocommit mode.
         """
-        with connection.cursor(row_factory=tuple_row) as cursor:
-            # The clock first: what is visible afterwards was visible then, or came later.
-            oldest_running, next_one, highest = cursor.execute(_CLOCK).fetchone() or (0, 0, 0)
-            if self._settled is None:
-                # What happened before this process began is for those who come back with a number. Who is
-                # listening already, because the database was away until now, had better come back with one.
-                self._settled, self._mark = self._start(cursor, highest), (highest, next_one)
+        with self._reading, connection.cursor(row_factory=tuple_row) as cursor:
+            if self._snapshot is None:
+                # What happened before this process began is for those who come back. Who is listening
+                # already, because the database was away until now, had better come back.
+                self._snapshot, self._foreign = cursor.execute(_START).fetchone() or ("1:1:", 0)
                 self.close()
-            after = self._settled
-            while True:
-                rows = cursor.execute(_NEW, (after, _AT_MOST)).fetchall()
-                fresh = [row for row in rows if row[0] not in self._sent]
-                self._give([_told(row, self._settled) for row in fresh])
-                self._sent.update(row[0] for row in fresh)
-                if len(rows) < _AT_MOST:
-                    break
-                after = rows[-1][0]
-            # Only now: what had ended when the clock was read has been told by this reading.
-            if self._mark is not None and oldest_running >= self._mark[1]:
-                self._settle(self._mark[0])
-                self._mark = None
-            if self._mark is None and highest > self._settled:
-                self._mark = (highest, next_one)
-            if len(self._sent) > _REMEMBERED:
-                # A transaction that runs for very long must not fill the memory.
-                self._settle(sorted(self._sent)[-_REMEMBERED // 2])
+                return
+            values = {"last": self._snapshot, "foreign": self._foreign, "most": _WAITING + 1}
+            rows = cursor.execute(_NEW, values).fetchall()
+            if len(rows) > _WAITING:
+                self.close()
+            elif rows[0][1] is not None:
+                # With the horizon of the reading before: who is cut off half-way gets all of them again.
+                news = News([_told(row[1:], _horizon(self._snapshot)) for row in rows])
+                self._each(Listener.put, news)
+            # Only now: should this reading have failed, the next one asks for the same.
+            self._snapshot = rows[0][0]
 
-    def _start(self, cursor: psycopg.Cursor[Any], highest: int) -> int:
-        """Count what is there as seen; whether it is settled shows at the next look."""
-        settled = max(0, highest - _AT_MOST)
-        self._sent = {row[0] for row in cursor.execute(_NEW, (settled, _AT_MOST)).fetchall()}
-        return settled
+    def since(self, connection: psycopg.Connection[Any], last: int) -> list[Told] | None:
+        """Read what a listener missed.
 
-    def _settle(self, until: int) -> None:
-        self._settled = max(self._settled or 0, until)
-        self._sent = {one for one in self._sent if one > self._settled}
+        Parameters
+        ----------
+        connection
+            An open connection of psycopg, in autocommit mode.
+        last
+            The horizon that it came back with.
 
-    def _give(self, events: list[Told]) -> None:
-        if not events:
-            return
+        Returns
+        -------
+        list of Told or None
+            In order of their numbers; None where it is too much to tell one by one, or the horizon is no
+            number of this database: the listener had better look afresh.
+        """
+        (next_one,) = connection.execute(_NEXT).fetchone() or (0,)
+        if self._snapshot is None or last > next_one:
+            return None
+        values = {"last": str(last), "foreign": self._foreign, "most": _AT_MOST + 1}
+        rows = connection.execute(_MISSED, values).fetchall()
+        return None if len(rows) > _AT_MOST else [_told(row, last) for row in rows]
+
+    def _each(self, act: Callable[..., None], *values: Any) -> None:
+        """Do something with every listener, each in its own event loop: one call wakes all of a loop."""
         with self._lock:
-            for listener in self._listeners:
-                listener.give(events)
+            listeners = list(self._listeners)
+        for loop in {listener.loop for listener in listeners}:
+            theirs = [listener for listener in listeners if listener.loop is loop]
+            try:
+                loop.call_soon_threadsafe(_all, act, theirs, values)
+            except RuntimeError:  # the loop is closed: nobody listens there any more
+                log.debug("listeners were gone")
 
 
-def events_since(connection: psycopg.Connection[Any], last: int, limit: int = _AT_MOST) -> list[Told] | None:
-    """Read what a listener missed.
-
-    Parameters
-    ----------
-    connection
-        An open connection of psycopg.
-    last
-        The number that it came back with.
-    limit
-        More than this is not told one by one.
-
-    Returns
-    -------
-    list of Told or None
-        In order of their numbers; None where it is too much, and the listener had better look afresh.
-    """
-    rows = connection.execute(_NEW, (last, limit + 1)).fetchall()
-    return None if len(rows) > limit else [_told(row, last) for row in rows]
+def _all(act: Callable[..., None], listeners: list[Listener], values: tuple[Any, ...]) -> None:
+    for listener in listeners:
+        act(listener, *values)
 
 
-def _told(row: tuple[Any, ...], settled: int) -> Told:
+def _horizon(snapshot: str) -> int:
+    """Return the lowest transaction that a snapshot saw running: the first part of ``xmin:xmax:running``."""
+    return int(snapshot.partition(":")[0])
+
+
+def _told(row: tuple[Any, ...], horizon: int) -> Told:
     number, at, kind, county, division, body = row
     data = {"event_id": number, "at": at, "county_code": county, "division_code": division, **body}
     # Written once, for however many listen.
-    line = b"id: %d\nevent: %s\ndata: %s\n\n" % (min(settled, number), kind.encode(), orjson.dumps(data))
+    line = b"id: %d\nevent: %s\ndata: %s\n\n" % (horizon, kind.encode(), orjson.dumps(data))
     return Told(number, kind, county, division, line)

@@ -20,7 +20,8 @@ from gis.layers.grid import OwnerPrecedence
 from gis.layers.incident import Incident, IncidentStep
 from gis.layers.record import Event
 from gis.locate.index import GridIndex
-from gis.service.dispatch.reporting import MACHINE, OPEN_STATES, event
+from gis.service.dispatch.doubles import OPEN_STATES
+from gis.service.dispatch.rows import MACHINE, event
 from gis.terms import GridType, IncidentState, OwnerStatus
 
 

@@ -2,131 +2,165 @@
 
 A position that is surely inside a grid is assigned at once. Anything else (in doubt, outside, no position)
 waits in the queue with what is known about it, because nothing is assigned silently.
+
+Reports are taken in together: a hundred cost the database as many statements as one, and one commit. Each is
+taken or refused by itself all the same.
 """
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import hashlib
-import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from geoalchemy2 import WKTElement
-from sqlalchemy import Connection, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection, text
 
-from gis.crs import STORAGE_SRID
-from gis.errors import ConflictError, InputError
-from gis.layers.follow_up import FollowUp
-from gis.layers.incident import Incident, IncidentCategory, IncidentSource, IncidentStep
-from gis.layers.record import Event, KeptAnswer
+from gis.errors import ConflictError, InputError, WanggeError
+from gis.service.access import Actor, actors_of, require, unauthorised
 from gis.service.dispatch.addresses import sure_place
-from gis.service.dispatch.doubles import OPEN_STATES, perhaps_doubles
+from gis.service.dispatch.doubles import OPEN_STATES, doubles_among
+from gis.service.dispatch.reports import Report, Reported, digest, follow_up_code, hash_of_code
+from gis.service.dispatch.rows import MACHINE, event, ownership
 from gis.service.owning.compiled import Compiled
 from gis.service.owning.locating import Answer, locate, read_question
 from gis.settings import CHINA_STANDARD_TIME, Settings
-from gis.terms import IncidentState, OwnerStatus
+from gis.terms import IncidentState, OwnerStatus, Role
 
-__all__ = ["OPEN_STATES", "Report", "Reported", "event", "hash_of_code", "ownership", "report"]
+__all__ = ["OPEN_STATES", "Report", "Reported", "Sent", "report", "report_many"]
 
-LONGEST_TEXT = 4000
-MACHINE = "wangge"
-"""The actor of what the program decides by itself."""
 _SURE = {OwnerStatus.INSIDE, OwnerStatus.EDGE}
-_CODE_LENGTH = 10
+_DISPATCHERS = frozenset({Role.DISPATCHER})
+
+_KINDS = text(
+    """
+    SELECT (SELECT jsonb_object_agg(category, accept_hours) FROM wangge.incident_category),
+           (SELECT jsonb_agg(source ORDER BY source) FROM wangge.incident_source)
+    """
+)
+_KEPT = text(
+    """
+    SELECT kept.actor, kept.key, kept.request, kept.answer
+    FROM wangge.kept_answer AS kept
+    JOIN unnest(CAST(:actors AS text[]), CAST(:keys AS text[])) AS asked (actor, key) USING (actor, key)
+    """
+)
+_NUMBERS = text(
+    """
+    SELECT nextval('wangge.incident_number_serial'), nextval(pg_get_serial_sequence('wangge.incident', 'id'))
+    FROM generate_series(1, :many)
+    """
+)
+# One statement claims the keys and writes what belongs to those that were free. Keys are claimed in one
+# order, so that two of these cannot wait for each other; one that another transaction holds is waited for.
+_WRITE = text(
+    """
+    WITH sent AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(CAST(:sent AS jsonb)) AS row (
+            id bigint, incident_number text, county_code text, category text, source text, text text,
+            reporter text, reported_at timestamptz, lon float8, lat float8, crs text, accuracy_m float8,
+            confidence float8, address text, photo text, state text, due_at timestamptz, version int,
+            grid_code text, owner_status text, margin_m float8, distance_m float8, candidates jsonb,
+            edition_id bigint, x float8, y float8, actor text, key text, request text, answer jsonb,
+            follow_up text)
+    ), claimed AS (
+        INSERT INTO wangge.kept_answer (actor, key, request, status, answer, incident_id)
+        SELECT actor, key, request, 201, answer, id FROM sent WHERE key IS NOT NULL ORDER BY actor, key
+        ON CONFLICT DO NOTHING RETURNING incident_id AS id
+    ), taken AS MATERIALIZED (
+        SELECT * FROM sent WHERE key IS NULL OR id IN (SELECT id FROM claimed)
+    ), incidents AS (
+        INSERT INTO wangge.incident (
+            id, incident_number, county_code, category, source, text, reporter, reported_at, lon, lat, crs,
+            accuracy_m, confidence, address, photo, state, due_at, version, grid_code, owner_status, margin_m,
+            distance_m, candidates, edition_id, geometry)
+        SELECT
+            id, incident_number, county_code, category, source, text, reporter, reported_at, lon, lat, crs,
+            accuracy_m, confidence, address, photo, state, due_at, version, grid_code, owner_status, margin_m,
+            distance_m, nullif(candidates, 'null'), edition_id, ST_SetSRID(ST_MakePoint(x, y), 4490)
+        FROM taken ORDER BY id
+    ), steps AS (
+        INSERT INTO wangge.incident_step (incident_id, sequence, actor, act, to_grid, edition_id, change)
+        SELECT step.*
+        FROM jsonb_to_recordset(CAST(:steps AS jsonb)) AS step (
+            id bigint, sequence int, actor text, act text, to_grid text, edition_id bigint, change jsonb)
+        JOIN taken USING (id)
+    ), events AS (
+        INSERT INTO wangge.event (kind, county_code, division_code, body)
+        SELECT event.kind, event.county_code, event.division_code, event.body
+        FROM jsonb_to_recordset(CAST(:events AS jsonb)) AS event (
+            id bigint, kind text, county_code text, division_code text, body jsonb)
+        JOIN taken USING (id)
+    ), follow_ups AS (
+        INSERT INTO wangge.follow_up (incident_id, hashed)
+        SELECT id, follow_up FROM taken WHERE follow_up IS NOT NULL
+    )
+    SELECT id FROM taken
+    """
+)
+_KEEP_DOUBLES = text(
+    """
+    UPDATE wangge.kept_answer AS kept
+    SET answer = kept.answer || jsonb_build_object('perhaps_doubles', found.numbers)
+    FROM jsonb_to_recordset(CAST(:found AS jsonb)) AS found (id bigint, numbers jsonb)
+    WHERE kept.incident_id = found.id
+    """
+)
 
 
 @dataclass(frozen=True)
-class Report:
-    """What somebody reports.
+class Sent:
+    """A report with who sent it.
 
     Attributes
     ----------
-    category, source
-        Keys of their tables.
-    words
-        What was said.
-    lon, lat, crs
-        Where, in the datum named; None where only an address is known, or nothing.
-    accuracy_m, confidence
-        How good the position is.
-    address
-        As it came in.
-    reporter
-        How to reach who reports.
-    reported_at
-        When; now unless given.
-    photo
-        Name of the stored photo.
+    said
+        The report.
+    actor
+        Who sends it, where no token says so.
+    token
+        The token that it was sent with; only a dispatcher's will do.
+    home
+        The county whose queue it goes to where it has no position; the token's unless given.
+    key
+        The Idempotency-Key: the same key again gives the first answer, and no second incident.
+    follow
+        Whether a follow-up code is wanted.
     """
 
-    category: str
-    source: str
-    words: str
-    lon: float | str | None = None
-    lat: float | str | None = None
-    crs: str | None = None
-    accuracy_m: float | None = None
-    confidence: float | None = None
-    address: str | None = None
-    reporter: str | None = None
-    reported_at: dt.datetime | None = None
-    photo: str | None = None
-
-    def fingerprint(self) -> str:
-        """Return a digest of all that was reported, the name of the photo left out."""
-        facts = {key: value for key, value in vars(self).items() if key != "photo"}
-        return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    said: Report
+    actor: str | None = None
+    token: str | None = field(default=None, repr=False)
+    home: str | None = None
+    key: str | None = field(default=None, repr=False)
+    follow: bool = False
 
 
 @dataclass(frozen=True)
-class Reported:
-    """What became of a report.
+class _Taken:
+    """A report that can be taken: what is to be written of it."""
 
-    Attributes
-    ----------
-    number
-        The incident's number.
-    state
-        ``reported`` or ``assigned``.
-    grid_code
-        The owner, where there is no doubt.
-    owner_status
-        How sure that is; None without a position.
-    due_at
-        When it must be accepted.
-    perhaps_doubles
-        Numbers of open incidents of the same category, near and recent.
-    follow_up
-        The code with which who reported it can follow and rate it; None where nobody asked.
-    again
-        Whether it was there already: the same report, sent twice.
-    """
+    sent: Sent
+    actor: str
+    home: str | None
+    at: dt.datetime
+    due: dt.datetime
+    answer: Answer | None
+    by_address: bool
+    county: str
 
-    number: str
-    state: str
-    grid_code: str | None
-    owner_status: str | None
-    due_at: str
-    perhaps_doubles: list[str]
-    follow_up: str | None = None
-    again: bool = False
+    @property
+    def owner(self) -> str | None:
+        return self.answer.owner if self.answer and self.answer.status in _SURE else None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the JSON shape."""
-        return {
-            "incident_number": self.number,
-            "state": self.state,
-            "grid_code": self.grid_code,
-            "owner_status": self.owner_status,
-            "due_at": self.due_at,
-            "perhaps_doubles": self.perhaps_doubles,
-            **({"follow_up": self.follow_up} if self.follow_up else {}),
-        }
+    @property
+    def state(self) -> IncidentState:
+        return IncidentState.ASSIGNED if self.owner else IncidentState.REPORTED
+
+    @property
+    def status(self) -> str | None:
+        return str(self.answer.status) if self.answer else None
 
 
 def report(
@@ -154,12 +188,8 @@ def report(
         The report.
     actor
         Who sends it.
-    home
-        The county whose queue it goes to where it has no position.
-    key
-        The Idempotency-Key: the same key again gives the first answer, and no second incident.
-    follow
-        Whether a follow-up code is wanted.
+    home, key, follow
+        As in :class:`Sent`.
 
     Returns
     -------
@@ -173,207 +203,132 @@ def report(
     ConflictError
         If the key came before with another report.
     """
-    kept = _claim(connection, actor, key, said) if key else None
-    if kept is not None:
-        number = kept["incident_number"]
-        return _from_kept(kept, _follow_up_code(key, number) if follow else None)
-    category = _category(connection, said)
-    answer, address_point = _located(connection, counties, settings, said)
-    county = answer.compiled.edition.county_code if answer else _home(counties, home)
-    at = said.reported_at or dt.datetime.now(dt.UTC)
-    due = at + dt.timedelta(hours=float(category.accept_hours))
-    owner = answer.owner if answer and answer.status in _SURE else None
-    state = IncidentState.ASSIGNED if owner else IncidentState.REPORTED
-    doubles = [] if answer is None else perhaps_doubles(connection, answer, said.category, at)
-    row = connection.execute(
-        insert(Incident)
-        .values(
-            incident_number=_next_number(at),
-            county_code=county,
-            category=said.category,
-            source=said.source,
-            text=said.words,
-            reporter=said.reporter,
-            reported_at=at,
-            lon=None if address_point else said.lon,
-            lat=None if address_point else said.lat,
-            crs=None if address_point or said.lon is None else answer and answer.question.datum.name,
-            accuracy_m=answer.question.accuracy_m if answer else None,
-            confidence=answer.question.confidence if answer and answer.question.accuracy_m else None,
-            address=said.address,
-            photo=said.photo,
-            state=state,
-            due_at=due,
-            version=2 if owner else 1,
-            **ownership(answer, owner),
-        )
-        .returning(Incident.id, Incident.incident_number)
-    ).one()
-    _write_history(connection, row.id, row.incident_number, said, actor, answer, owner, county, due)
-    code = None
-    if follow:
-        code = _follow_up_code(key, row.incident_number)
-        connection.execute(insert(FollowUp).values(incident_id=row.id, hashed=hash_of_code(code)))
-    done = Reported(
-        row.incident_number,
-        str(state),
-        owner,
-        str(answer.status) if answer else None,
-        due.isoformat(),
-        doubles,
-        code,
-    )
-    if key:
-        shown = replace(done, follow_up=None).as_dict()
-        connection.execute(
-            update(KeptAnswer)
-            .where(KeptAnswer.actor == actor, KeptAnswer.key == _hash(key))
-            .values(answer=shown, status=201, incident_id=row.id)
-        )
+    sent = Sent(said, actor, home=home, key=key, follow=follow)
+    (done,) = report_many(connection, counties, settings, [sent])
+    if isinstance(done, WanggeError):
+        raise done
     return done
 
 
-def ownership(answer: Answer | None, owner: str | None) -> dict[str, Any]:
-    """Return the columns of an incident that say whose it is, as an answer has it.
+def report_many(
+    connection: Connection, counties: Mapping[str, Compiled], settings: Settings, sent: Sequence[Sent]
+) -> list[Reported | WanggeError]:
+    """Take reports in together; each is taken or refused by itself.
 
     Parameters
     ----------
-    answer
-        The answer; None without a position.
-    owner
-        The grid that it is given to.
+    connection
+        An open transaction: all of it happens, or nothing.
+    counties
+        The editions in force.
+    settings
+        The threshold of doubt.
+    sent
+        The reports.
 
     Returns
     -------
-    dict
-        Column → value.
+    list of Reported or WanggeError
+        The incident, or why the report is refused; in the order of ``sent``.
     """
-    if answer is None:
-        return {"grid_code": owner, "owner_status": None, "candidates": None, "geometry": None}
-    decisive = answer.decisive
-    return {
-        "grid_code": owner,
-        "owner_status": answer.status.value,
-        "margin_m": decisive.margin_m,
-        "distance_m": decisive.distance_m if decisive.owner is None else None,
-        "candidates": [
-            {"grid_code": code, "probability": round(chance, 4)} for code, chance in decisive.candidates
-        ],
-        "edition_id": answer.compiled.edition.id,
-        "geometry": WKTElement(
-            f"POINT({answer.question.lon:.8f} {answer.question.lat:.8f})", srid=STORAGE_SRID
-        ),
-    }
+    done: dict[int, Reported | WanggeError] = {}
+    who = actors_of(connection, {one.token for one in sent if one.token is not None})
+    actors: dict[int, tuple[str, str | None]] = {}
+    for at, one in enumerate(sent):
+        try:
+            _check(one)
+            actors[at] = _actor(one, who)
+        except WanggeError as error:
+            done[at] = error
+    keyed = {at: (actors[at][0], digest(sent[at].key or "")) for at in actors if sent[at].key}
+    done |= _answered(connection, sent, keyed)
+    hours, sources = connection.execute(_KINDS).one()
+    fresh: dict[int, _Taken] = {}
+    first: set[tuple[str, str]] = set()
+    for at in actors.keys() - done.keys():
+        if at in keyed and keyed[at] in first:
+            continue  # the same key twice in one go: the second is answered from the first
+        try:
+            fresh[at] = _weigh(
+                connection, counties, settings, sent[at], actors[at], hours or {}, sources or []
+            )
+        except WanggeError as error:
+            done[at] = error
+        else:
+            first |= {keyed[at]} if at in keyed else set()
+    done |= _write(connection, fresh, keyed)
+    # What is left had a key that somebody else was just claiming, or that came twice.
+    done |= _answered(connection, sent, {at: keyed[at] for at in keyed.keys() - done.keys()})
+    refused = ConflictError("the report with this key was refused just now", where="Idempotency-Key")
+    return [done.get(at, refused) for at in range(len(sent))]
 
 
-def hash_of_code(code: str) -> str:
-    """Return what is stored of a follow-up code.
-
-    Parameters
-    ----------
-    code
-        As the resident types it: case, spaces and hyphens do not matter.
-
-    Returns
-    -------
-    str
-        SHA-256.
-    """
-    return _hash(code.upper().replace(" ", "").replace("-", ""))
-
-
-def event(
-    kind: str, number: str, *, county: str, grid: str | None, division: str | None = None, **facts: Any
-) -> dict[str, Any]:
-    """Return the row that tells listeners of an incident: codes and numbers, nothing personal.
-
-    Parameters
-    ----------
-    kind
-        ``reported``, ``assigned``, ``moved`` …
-    number
-        The incident's.
-    county
-        Whose queue it is in.
-    grid
-        Its owner.
-    division
-        The division that it was escalated to.
-    **facts
-        More.
-
-    Returns
-    -------
-    dict
-        Column → value of :class:`gis.layers.record.Event`.
-    """
-    return {
-        "kind": kind,
-        "county_code": county,
-        "division_code": division or (grid[:12] if grid else None),
-        "body": {"incident_number": number, "grid_code": grid, **facts},
-    }
-
-
-def _claim(connection: Connection, actor: str, key: str | None, said: Report) -> dict[str, Any] | None:
-    """Be the first with a key, or return the answer of who was; waits for one who is at it."""
-    assert key is not None  # noqa: S101 - the caller has one
-    if not 8 <= len(key) <= 200:
+def _check(one: Sent) -> None:
+    one.said.check()
+    if one.key is not None and (not 8 <= len(one.key) <= 200 or not one.key.isprintable()):
         raise InputError(
             "an Idempotency-Key has 8 to 200 characters", where="Idempotency-Key", mend="send a UUID"
         )
-    row = {"actor": actor, "key": _hash(key), "request": said.fingerprint(), "status": 0, "answer": {}}
-    first = connection.execute(
-        upsert(KeptAnswer).values(row).on_conflict_do_nothing().returning(KeptAnswer.id)
-    ).first()
-    if first is not None:
-        return None
-    before = connection.execute(
-        select(KeptAnswer.request, KeptAnswer.answer).where(
-            KeptAnswer.actor == actor, KeptAnswer.key == row["key"]
-        )
-    ).one()
-    if before.request != row["request"]:
-        raise ConflictError(
-            "this Idempotency-Key came before with another report",
-            where="Idempotency-Key",
-            mend="send a new key with each new report",
-        )
-    answer: dict[str, Any] = before.answer
-    return answer
 
 
-def _from_kept(kept: dict[str, Any], code: str | None) -> Reported:
-    return Reported(
-        kept["incident_number"],
-        kept["state"],
-        kept["grid_code"],
-        kept["owner_status"],
-        kept["due_at"],
-        kept["perhaps_doubles"],
-        code,
-        again=True,
-    )
+def _actor(one: Sent, who: Mapping[str, Actor]) -> tuple[str, str | None]:
+    """Return who sends a report and the county of its queue."""
+    if one.token is None:
+        return one.actor or MACHINE, one.home
+    actor = who.get(one.token)
+    if actor is None:
+        raise unauthorised()
+    require(actor, _DISPATCHERS)
+    return actor.name, one.home or actor.division_code[:6] + "000000"
 
 
-def _category(connection: Connection, said: Report) -> Any:
-    if not said.words.strip() or len(said.words) > LONGEST_TEXT:
-        raise InputError(f"say what is the matter in 1 to {LONGEST_TEXT} letters", where="text")
-    hours = select(IncidentCategory.accept_hours).where(IncidentCategory.category == said.category)
-    source = select(IncidentSource.id).where(IncidentSource.source == said.source)
-    found = connection.execute(
-        select(hours.scalar_subquery().label("accept_hours"), source.scalar_subquery().label("source"))
-    ).one()
-    if found.accept_hours is None:
-        raise _unknown(connection, "category", said.category, IncidentCategory.category)
-    if found.source is None:
-        raise _unknown(connection, "source", said.source, IncidentSource.source)
+def _answered(
+    connection: Connection, sent: Sequence[Sent], keyed: Mapping[int, tuple[str, str]]
+) -> dict[int, Reported | WanggeError]:
+    """Return the kept answers of those whose key came before."""
+    if not keyed:
+        return {}
+    pairs = sorted(set(keyed.values()))
+    asked = {"actors": [actor for actor, _ in pairs], "keys": [key for _, key in pairs]}
+    kept = {(row.actor, row.key): row for row in connection.execute(_KEPT, asked)}
+    found: dict[int, Reported | WanggeError] = {}
+    for at, pair in keyed.items():
+        row, one = kept.get(pair), sent[at]
+        if row is None:
+            continue
+        if row.request != one.said.fingerprint():
+            found[at] = ConflictError(
+                "this Idempotency-Key came before with another report",
+                where="Idempotency-Key",
+                mend="send a new key with each new report",
+            )
+        else:
+            code = follow_up_code(one.key, row.answer["incident_number"]) if one.follow else None
+            found[at] = Reported.from_kept(row.answer, code)
     return found
 
 
-def _unknown(connection: Connection, name: str, value: str, column: Any) -> InputError:
-    known = connection.execute(select(column).order_by(column)).scalars()
-    return InputError(f"there is no {name} {value[:40]!r}", where=name, mend=f"give {', '.join(known)}")
+def _weigh(
+    connection: Connection,
+    counties: Mapping[str, Compiled],
+    settings: Settings,
+    one: Sent,
+    actor: tuple[str, str | None],
+    hours: Mapping[str, float],
+    sources: Sequence[str],
+) -> _Taken:
+    """Find out what a report becomes; nothing is written yet."""
+    said = one.said
+    for name, value, known in (("category", said.category, sorted(hours)), ("source", said.source, sources)):
+        if value not in known:
+            raise InputError(
+                f"there is no {name} {value[:40]!r}", where=name, mend=f"give {', '.join(known)}"
+            )
+    answer, by_address = _located(connection, counties, settings, said)
+    at = said.reported_at or dt.datetime.now(dt.UTC)
+    county = answer.compiled.edition.county_code if answer else _home(counties, actor[1])
+    due = at + dt.timedelta(hours=float(hours[said.category]))
+    return _Taken(one, *actor, at, due, answer, by_address, county)
 
 
 def _located(
@@ -409,59 +364,104 @@ def _home(counties: Mapping[str, Compiled], home: str | None) -> str:
     )
 
 
-def _next_number(at: dt.datetime) -> Any:
-    day = at.astimezone(CHINA_STANDARD_TIME).strftime("%Y%m%d-")
-    return func.concat(day, func.to_char(func.nextval(text("'wangge.incident_number_serial'")), "FM000000"))
+def _write(
+    connection: Connection, fresh: Mapping[int, _Taken], keyed: Mapping[int, tuple[str, str]]
+) -> dict[int, Reported]:
+    """Write the incidents with their history, events and kept answers; leave out whose key is taken."""
+    if not fresh:
+        return {}
+    numbers = connection.execute(_NUMBERS, {"many": len(fresh)}).all()
+    answers: dict[int, tuple[int, Reported]] = {}
+    rows: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
+    for (at, taken), (serial, key) in zip(sorted(fresh.items()), numbers, strict=True):
+        day = taken.at.astimezone(CHINA_STANDARD_TIME)
+        number = f"{day:%Y%m%d}-{serial:06d}"
+        code = follow_up_code(taken.sent.key, number) if taken.sent.follow else None
+        due = taken.due.isoformat()
+        reported = Reported(number, taken.state.value, taken.owner, taken.status, due, [], code)
+        rows.append(_row(taken, key, reported, keyed.get(at)))
+        steps += _steps(taken, key)
+        events += [{"id": key, **one} for one in _events(taken, number)]
+        answers[at] = (key, reported)
+    written = {"sent": _json(rows), "steps": _json(steps), "events": _json(events)}
+    there = set(connection.execute(_WRITE, written).scalars())
+    doubles = doubles_among(connection, [key for at, (key, _) in answers.items() if fresh[at].answer])
+    kept = [{"id": key, "numbers": found} for key, found in doubles.items() if found]
+    if kept:
+        connection.execute(_KEEP_DOUBLES, {"found": _json(kept)})
+    return {
+        at: replace(reported, perhaps_doubles=doubles.get(key, []))
+        for at, (key, reported) in answers.items()
+        if key in there
+    }
 
 
-def _write_history(
-    connection: Connection,
-    incident_id: int,
-    number: str,
-    said: Report,
-    actor: str,
-    answer: Answer | None,
-    owner: str | None,
-    county: str,
-    due: dt.datetime,
-) -> None:
-    edition = answer.compiled.edition.id if answer else None
-    status = str(answer.status) if answer else None
-    steps: list[dict[str, Any]] = [
-        {
-            "incident_id": incident_id,
-            "sequence": 1,
-            "actor": actor,
-            "act": "reported",
-            "to_grid": None,
-            "edition_id": edition,
-            "change": {"source": said.source, "owner_status": status},
-        }
-    ]
-    facts = {"category": said.category, "owner_status": status, "due_at": due.isoformat()}
-    told = [event("reported", number, county=county, grid=owner, state="reported", **facts)]
-    if owner is not None:
-        steps.append(
-            {
-                "incident_id": incident_id,
-                "sequence": 2,
-                "actor": MACHINE,
-                "act": "assigned",
-                "to_grid": owner,
-                "edition_id": edition,
-                "change": {"owner_status": status},
-            }
-        )
-        told.append(event("assigned", number, county=county, grid=owner, state="assigned", **facts))
-    connection.execute(insert(IncidentStep), steps)
-    connection.execute(insert(Event), told)
+def _row(taken: _Taken, key: int, reported: Reported, claim: tuple[str, str] | None) -> dict[str, Any]:
+    said, answer = taken.sent.said, taken.answer
+    row: dict[str, Any] = {
+        "id": key,
+        "incident_number": reported.number,
+        "county_code": taken.county,
+        "category": said.category,
+        "source": said.source,
+        "text": said.words,
+        "reporter": said.reporter,
+        "reported_at": taken.at,
+        "address": said.address,
+        "photo": said.photo,
+        "state": taken.state,
+        "due_at": taken.due,
+        "version": 2 if taken.owner else 1,
+        **ownership(answer, taken.owner),
+    }
+    if answer is not None:
+        question = answer.question
+        row |= {"x": round(question.lon, 8), "y": round(question.lat, 8), "accuracy_m": question.accuracy_m}
+        row["confidence"] = question.confidence if question.accuracy_m else None
+        if not taken.by_address:
+            row |= {"lon": question.x, "lat": question.y, "crs": question.datum.name}
+    if claim is not None:
+        row |= {"actor": claim[0], "key": claim[1], "request": said.fingerprint()}
+        row["answer"] = replace(reported, follow_up=None).as_dict()
+    if reported.follow_up is not None:
+        row["follow_up"] = hash_of_code(reported.follow_up)
+    return row
 
 
-def _follow_up_code(key: str | None, number: str) -> str:
-    """Make a follow-up code; one made from a key can be told again to who sends the key again."""
-    seed = f"follow-up|{key}|{number}".encode() if key else secrets.token_bytes(32)
-    return base64.b32encode(hashlib.sha256(seed).digest()).decode()[:_CODE_LENGTH]
+def _steps(taken: _Taken, key: int) -> list[dict[str, Any]]:
+    edition = taken.answer.compiled.edition.id if taken.answer else None
+    first = {
+        "id": key,
+        "sequence": 1,
+        "actor": taken.actor,
+        "act": "reported",
+        "edition_id": edition,
+        "change": {"source": taken.sent.said.source, "owner_status": taken.status},
+    }
+    if taken.owner is None:
+        return [first]
+    second = {
+        **first,
+        "sequence": 2,
+        "actor": MACHINE,
+        "act": "assigned",
+        "to_grid": taken.owner,
+        "change": {"owner_status": taken.status},
+    }
+    return [first, second]
 
 
-def _hash(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()
+def _events(taken: _Taken, number: str) -> list[dict[str, Any]]:
+    facts = {
+        "category": taken.sent.said.category,
+        "owner_status": taken.status,
+        "due_at": taken.due.isoformat(),
+    }
+    acts = ("reported",) if taken.owner is None else ("reported", "assigned")
+    return [event(act, number, county=taken.county, grid=taken.owner, state=act, **facts) for act in acts]
+
+
+def _json(rows: list[dict[str, Any]]) -> str:
+    return orjson.dumps(rows).decode()

@@ -15,8 +15,8 @@ from gis.layers.editions import edition_at
 from gis.layers.frames import lock
 from gis.layers.incident import Incident
 from gis.service.dispatch.addresses import refresh_gazetteer
+from gis.service.dispatch.doubles import OPEN_STATES
 from gis.service.dispatch.redispatching import incidents_that_move, move_incidents
-from gis.service.dispatch.reporting import OPEN_STATES
 from gis.service.owning.compiled import GRID_LAYERS, Compiled
 
 log = logging.getLogger(__name__)

@@ -130,12 +130,13 @@ class Current:
 
     def start(self) -> None:
         """Load the state, from the database or else from the kept files, and start listening."""
+        # What was kept comes first: an edition that is still in force need not be indexed again, and the
+        # indexes lie in files that the workers of a server share.
+        self._state = InForce(MappingProxyType(kept(self._folder)), ())
         try:
             self.refresh()
         except UnavailableError:
             log.warning("the database is away: answering from the editions kept in files")
-        if not self._state.counties:
-            self._state = InForce(MappingProxyType(kept(self._folder)), ())
         if self._database is not None:
             self._thread = threading.Thread(target=self._listen, name="editions in force", daemon=True)
             self._thread.start()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from gis.service.access import create_token
 from gis.service.dispatch.feed import Feed
@@ -116,35 +120,119 @@ def test_who_comes_back_misses_nothing(town: Town) -> None:
     assert first
 
 
-def test_a_lower_number_that_commits_later_is_told_and_not_skipped_over(town: Town) -> None:
-    """The trap of every feed by number: numbers are given out before transactions commit."""
+ADD = "INSERT INTO wangge.event (kind, body) VALUES ('test', '{}') RETURNING id"
+
+
+class Ear:
+    """Listens to a feed that is read by hand."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.listener = feed.listen(self.loop)
+
+    def heard(self) -> list[int]:
+        self.loop.run_until_complete(asyncio.sleep(0))
+        news, over = self.listener.take()
+        assert not over
+        return [event.id for one in news for event in one.events]
+
+
+@contextmanager
+def two_at_once(town: Town) -> Iterator[tuple[Feed, Ear, Any, Any, Any]]:
     feed = Feed()
-    got: list[int] = []
-    feed._give = lambda events: got.extend(one.id for one in events)  # type: ignore[method-assign]
     url = town.database.plain_url
-    add = "INSERT INTO wangge.event (kind, body) VALUES ('test', '{}') RETURNING id"
     with (
         psycopg.connect(url, autocommit=True) as watch,
         psycopg.connect(url) as slow,
         psycopg.connect(url) as fast,
     ):
         feed.read(watch)
-        slow.execute("SELECT pg_current_xact_id()")
-        low = slow.execute(add).fetchone()[0]
-        high = fast.execute(add).fetchone()[0]
+        ear = Ear(feed)
+        try:
+            yield feed, ear, watch, slow, fast
+        finally:
+            ear.loop.close()
+
+
+@pytest.mark.parametrize("first", ["slow", "fast", "neither"])
+def test_a_lower_number_that_commits_later_is_told_and_not_skipped_over(town: Town, first: str) -> None:
+    """The trap of every feed by number: numbers are given out before transactions commit.
+
+    Nor do the transactions' own numbers come in the order of the events'; here in each of the orders.
+    """
+    with two_at_once(town) as (feed, ear, watch, slow, fast):
+        one, other = (slow, fast) if first == "slow" else (fast, slow)
+        if first != "neither":
+            one.execute("SELECT pg_current_xact_id()")
+            other.execute("SELECT pg_current_xact_id()")
+        low = slow.execute(ADD).fetchone()[0]
+        high = fast.execute(ADD).fetchone()[0]
         fast.commit()
         assert low < high
-        for _ in range(3):
+        for _ in range(4):
             feed.read(watch)
-        assert got[-1:] == [high]
-        assert feed.settled < low, "who comes back now must be told of the lower one"
+        assert ear.heard() == [high]
+        left = feed.horizon
         slow.commit()
-        for _ in range(3):
+        assert low in {event.id for event in feed.since(watch, left)}, "who comes back now is told"
+        for _ in range(4):
             feed.read(watch)
-        assert sorted(got[-2:]) == [low, high]
-        assert len(got) == len(set(got))
+        assert ear.heard() == [low]
+        assert feed.horizon > left
+        assert feed.since(watch, feed.horizon) == []
+
+
+def test_nobody_misses_anything_however_the_transactions_fall(town: Town) -> None:
+    """Twelve writers at once, each committing when it likes; the feed is read all the while."""
+    feed = Feed()
+    url = town.database.plain_url
+    written: list[int] = []
+    with psycopg.connect(url, autocommit=True) as watch:
         feed.read(watch)
-        assert feed.settled >= high
+        ear = Ear(feed)
+        start, heard = feed.horizon, []
+
+        def write(seed: int) -> None:
+            chance = random.Random(seed)  # noqa: S311 - no secret
+            with psycopg.connect(url) as connection:
+                for _ in range(10):
+                    if chance.random() < 0.5:
+                        connection.execute("SELECT pg_current_xact_id()")
+                        time.sleep(chance.random() * 0.003)
+                    number = connection.execute(ADD).fetchone()[0]
+                    time.sleep(chance.random() * 0.01)
+                    if chance.random() < 0.1:
+                        connection.rollback()
+                    else:
+                        connection.commit()
+                        written.append(number)
+
+        threads = [threading.Thread(target=write, args=(seed,)) for seed in range(12)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            feed.read(watch)
+            heard += ear.heard()
+        feed.read(watch)
+        heard += ear.heard()
+        assert sorted(heard) == sorted(written)
+        assert {event.id for event in feed.since(watch, start)} >= set(written)
+        ear.loop.close()
+
+
+def test_what_was_restored_from_another_server_is_not_told_as_news(town: Town) -> None:
+    """A backup's events carry that server's transactions, and here those may be days ahead."""
+    with town.database.connection() as connection:
+        foreign = connection.execute(
+            text("INSERT INTO wangge.event (kind, body, xact) VALUES ('old', '{}', '999999999') RETURNING id")
+        ).scalar_one()
+    with two_at_once(town) as (feed, ear, watch, slow, _):
+        number = slow.execute(ADD).fetchone()[0]
+        slow.commit()
+        feed.read(watch)
+        assert ear.heard() == [number]
+        assert foreign not in {event.id for event in feed.since(watch, feed.horizon)}
+        assert feed.since(watch, 999_999_999) is None, "a horizon of another server: look afresh"
 
 
 def test_nonsense_as_last_number_is_refused(town: Town) -> None:
