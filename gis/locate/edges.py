@@ -159,8 +159,24 @@ def join_rings(rings: Rings, members: NDArray[np.bool_]) -> Edges:
     xy, owner = xy[taken], owner[:-1][taken]
     downward = (xy[:, 3] < xy[:, 1]) | ((xy[:, 3] == xy[:, 1]) & (xy[:, 2] < xy[:, 0]))
     xy = np.where(downward[:, None], xy[:, [2, 3, 0, 1]], xy)
-    left = np.where(downward, 0, owner)
-    right = np.where(downward, owner, 0)
+    return join_edges(xy, np.where(downward, 0, owner), np.where(downward, owner, 0))
+
+
+def join_edges(xy: Ints, left: Ints, right: Ints) -> Edges:
+    """Make one edge of two equal ones that have land on opposite sides.
+
+    Parameters
+    ----------
+    xy
+        int64, shape (n, 4): upward edges.
+    left, right
+        int64, shape (n,): position + 1 of the polygon on that side, 0 for none; written over.
+
+    Returns
+    -------
+    Edges
+        In the same order.
+    """
     # Equal edges meet when sorted by a hash; two unequal ones with one hash merely stay unjoined.
     order = np.argsort(_hash(xy), kind="stable")
     same = (xy[order[1:]] == xy[order[:-1]]).all(axis=1)

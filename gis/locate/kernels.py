@@ -12,9 +12,19 @@ COMPILED = not os.environ.get("WANGGE_WITHOUT_NUMBA") and importlib.util.find_sp
 
 if COMPILED:
     from gis.locate.distance_numba import edges_near, nearest_on, nearest_polygon
-    from gis.locate.kernels_numba import locate, touching_records
+    from gis.locate.kernels_numba import in_parts, locate, locate_into, partition, touching_records
 else:
     from gis.locate.distance_numpy import edges_near, nearest_on, nearest_polygon
-    from gis.locate.kernels_numpy import locate, touching_records
+    from gis.locate.kernels_numpy import in_parts, locate, locate_into, partition, touching_records
 
-__all__ = ["COMPILED", "edges_near", "locate", "nearest_on", "nearest_polygon", "touching_records"]
+__all__ = [
+    "COMPILED",
+    "edges_near",
+    "in_parts",
+    "locate",
+    "locate_into",
+    "nearest_on",
+    "nearest_polygon",
+    "partition",
+    "touching_records",
+]

@@ -78,31 +78,84 @@ def locate(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats, *,
         int32, shape (n,): positions, −1 for none or not finite.
     """
     owner = np.empty(len(lon), dtype=np.int32)
-    lon, lat = _read_only(lon), _read_only(lat)
-    extent = _extent(tree, origin)
-    thirds = tree.lines.view(np.int64)
 
     def run(start: int, stop: int) -> None:
-        _locate(
-            lon[start:stop],
-            lat[start:stop],
-            extent,
-            tree.entries,
-            tree.leaves,
-            tree.records,
-            tree.lines,
-            thirds,
-            closed,
-            owner[start:stop],
-        )
+        locate_into(tree, origin, lon[start:stop], lat[start:stop], owner[start:stop], closed=closed)
 
-    pieces = max(1, min(_threads(), len(lon) // _WORTH_A_THREAD))
-    if pieces == 1:
-        run(0, len(lon))
-    else:
-        bounds = [len(lon) * piece // pieces for piece in range(pieces + 1)]
-        list(_pool().map(run, bounds[:-1], bounds[1:]))
+    in_parts(run, len(lon), len(lon))
     return owner
+
+
+def locate_into(
+    tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats, owner: Owners, *, closed: bool
+) -> None:
+    """Write the owner of each point, in this thread alone.
+
+    Parameters
+    ----------
+    tree, origin, lon, lat, closed
+        As in :func:`locate`.
+    owner
+        int32, shape (n,), C-contiguous: written to.
+    """
+    _locate(
+        _read_only(lon),
+        _read_only(lat),
+        _extent(tree, origin),
+        tree.entries,
+        tree.leaves,
+        tree.records,
+        tree.lines,
+        tree.lines.view(np.int64),
+        closed,
+        owner,
+    )
+
+
+def in_parts(run: Callable[[int, int], None], count: int, most: int) -> None:
+    """Divide n rows among threads.
+
+    Parameters
+    ----------
+    run
+        Given the first row of a part and the one after its last; may not come here again.
+    count
+        How many rows.
+    most
+        Rows of a part at most.
+    """
+    pieces = max(1, min(_threads(), count // _WORTH_A_THREAD), -(-count // max(most, 1)))
+    bounds = [count * piece // pieces for piece in range(pieces + 1)]
+    if pieces == 1:
+        run(0, count)
+    else:
+        list(_pool().map(run, bounds[:-1], bounds[1:]))
+
+
+def partition(which: Owners, count: int, lon: Floats, lat: Floats) -> tuple[Ints, Ints, Floats, Floats]:
+    """Sort points by a small number; see :func:`gis.locate.kernels_numpy.partition`.
+
+    Parameters
+    ----------
+    which
+        int32, shape (n,): the number of each, below ``count``; points with a negative one are left out.
+    count
+        How many numbers there are.
+    lon, lat
+        float64, shape (n,).
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Index of each point in its new place; where each number's points begin, shape (count + 1,); and
+        their longitudes and latitudes.
+    """
+    at = np.zeros(count + 1, dtype=np.int64)
+    kept = _count(which, at)
+    order = np.empty(kept, dtype=np.int64)
+    x, y = np.empty(kept), np.empty(kept)
+    _hand_out(which, at[:-1].copy(), _read_only(lon), _read_only(lat), order, x, y)
+    return order, at, x, y
 
 
 def touching_records(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats) -> tuple[Ints, Ints]:
@@ -225,6 +278,25 @@ def _ask_edges(waiting, leaf_of, xs, ys, leaves, records, closed, owner):
         k, leaf = waiting[n], np.uint64(leaf_of[n])
         first, last = leaves[leaf, 0], leaves[leaf + np.uint64(1), 0]
         owner[k] = _decide(xs[k], ys[k], first, last, leaves[leaf, 1], records, closed)
+
+
+@compiled
+def _count(which, at):
+    for i in range(len(which)):
+        if which[i] >= 0:
+            at[which[i] + 1] += 1
+    for number in range(len(at) - 1):
+        at[number + 1] += at[number]
+    return at[-1]
+
+
+@compiled
+def _hand_out(which, at, lon, lat, order, x, y):
+    for i in range(len(which)):
+        if which[i] >= 0:
+            place = at[which[i]]
+            at[which[i]] = place + 1
+            order[place], x[place], y[place] = i, lon[i], lat[i]
 
 
 @compiled

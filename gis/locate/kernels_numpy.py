@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,7 +37,24 @@ def locate(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats, *,
     numpy.ndarray
         int32, shape (n,): positions, −1 for none or not finite.
     """
-    owner = np.full(len(lon), -1, dtype=np.int32)
+    owner = np.empty(len(lon), dtype=np.int32)
+    locate_into(tree, origin, lon, lat, owner, closed=closed)
+    return owner
+
+
+def locate_into(
+    tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats, owner: Owners, *, closed: bool
+) -> None:
+    """Write the owner of each point.
+
+    Parameters
+    ----------
+    tree, origin, lon, lat, closed
+        As in :func:`locate`.
+    owner
+        int32, shape (n,): written to.
+    """
+    owner[:] = -1
     for start in range(0, len(lon), _BLOCK):
         part = slice(start, start + _BLOCK)
         at, x, y, leaf, answer = _descend(tree, origin, lon[part], lat[part])
@@ -44,7 +63,45 @@ def locate(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats, *,
         at, x, y, leaf = (array[leaf >= 0] for array in (at, x, y, leaf))
         if len(at):
             found[at] = _decide(tree, x, y, leaf, closed=closed)
-    return owner
+
+
+def in_parts(run: Callable[[int, int], None], count: int, most: int) -> None:
+    """Go through n rows part by part.
+
+    Parameters
+    ----------
+    run
+        Given the first row of a part and the one after its last.
+    count
+        How many rows.
+    most
+        Rows of a part at most.
+    """
+    for start in range(0, count, most):
+        run(start, min(start + most, count))
+
+
+def partition(which: Owners, count: int, lon: Floats, lat: Floats) -> tuple[Ints, Ints, Floats, Floats]:
+    """Sort points by a small number, those of one number in the order in which they came.
+
+    Parameters
+    ----------
+    which
+        int32, shape (n,): the number of each, below ``count``; points with a negative one are left out.
+    count
+        How many numbers there are.
+    lon, lat
+        float64, shape (n,).
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Index of each point in its new place; where each number's points begin, shape (count + 1,); and
+        their longitudes and latitudes.
+    """
+    order = np.argsort(which, kind="stable")[np.count_nonzero(which < 0) :]
+    at = np.searchsorted(which[order], np.arange(count + 1))
+    return order, at, lon[order], lat[order]
 
 
 def touching_records(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats) -> tuple[Ints, Ints]:
