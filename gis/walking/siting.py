@@ -85,10 +85,12 @@ def cover_most(
     Returns
     -------
     Siting
-        Sites that gain nothing are not chosen.
+        Sites that gain nothing are not chosen. Of sites that gain the same, those that shorten the ways the
+        most, as far as one swap at a time finds them.
     """
-    reach = np.asarray(minutes) <= limit_minutes
-    weight, covered = _weights(households), np.asarray(today) <= limit_minutes
+    minutes, today = np.asarray(minutes, dtype=np.float64), np.asarray(today, dtype=np.float64)
+    reach = minutes <= limit_minutes
+    weight, covered = _weights(households), today <= limit_minutes
     before = float(weight[covered].sum())
     missing = np.flatnonzero(~covered & (weight > 0) & reach.any(axis=1))
     _check(count, reach.shape[1])
@@ -99,14 +101,41 @@ def cover_most(
     demand = np.bincount(which.reshape(-1), weights=weight[missing]).astype(np.float64)
     homes, candidates = patterns.shape
     if count == 1:
-        return _single(demand @ patterns, before, 1)
-    costs: Floats = np.concatenate((np.zeros(candidates), -demand))
-    covering = sparse.hstack((sparse.csr_matrix(-patterns.astype(float)), sparse.eye(homes)), format="csr")
-    chosen, bound = _solve(
-        costs, covering, np.full(homes, -np.inf), np.zeros(homes), candidates, count, time_s
-    )
+        chosen = np.array([int(np.argmax(demand @ patterns))])
+        bound = -float((demand @ patterns).max())
+    else:
+        costs: Floats = np.concatenate((np.zeros(candidates), -demand))
+        covering = sparse.hstack(
+            (sparse.csr_matrix(-patterns.astype(float)), sparse.eye(homes)), format="csr"
+        )
+        chosen, bound = _solve(
+            costs, covering, np.full(homes, -np.inf), np.zeros(homes), candidates, count, time_s
+        )
     gain = float(demand[patterns[:, chosen].any(axis=1)].sum())
+    chosen = _swapped(chosen, patterns, demand, minutes, np.minimum(today, 2 * limit_minutes), weight)
     return Siting(chosen, gain, max(gain, -bound), before, before + gain)
+
+
+def _swapped(
+    chosen: NDArray[np.int64], patterns: Any, demand: Floats, minutes: Floats, now: Floats, weight: Floats
+) -> NDArray[np.int64]:
+    """Swap sites for others that bring as many within reach and leave shorter ways."""
+    chosen = chosen.copy()
+    for _ in range(3):
+        before = chosen.copy()
+        for at in range(len(chosen)):
+            others = np.delete(chosen, at)
+            gains = demand @ (patterns | patterns[:, others].any(axis=1)[:, None])
+            least = np.minimum(now, minutes[:, others].min(axis=1, initial=np.inf))
+            saved = weight @ np.maximum(least[:, None] - minutes, 0.0)
+            as_good = gains >= gains[chosen[at]] - 1e-9
+            as_good[others] = False
+            best = int(np.argmax(np.where(as_good, saved, -1.0)))
+            if saved[best] > saved[chosen[at]] + 1e-9:
+                chosen[at] = best
+        if (chosen == before).all():
+            break
+    return np.sort(chosen)
 
 
 def shorten_most(
@@ -150,7 +179,10 @@ def shorten_most(
     if not len(home):
         return Siting(np.empty(0, dtype=np.int64), 0.0, 0.0, before, before)
     if count == 1:
-        return _single(saved.sum(axis=0), before, -1)
+        gains = saved.sum(axis=0)
+        best = int(np.argmax(gains))
+        gain = float(gains[best])
+        return Siting(np.array([best]), gain, gain, before, before - gain)
     candidates, pairs = saved.shape[1], len(home)
     costs = np.concatenate((np.zeros(candidates), -saved[home, site]))
     row = np.arange(pairs)
@@ -168,13 +200,6 @@ def shorten_most(
     )
     gain = float(saved[:, chosen].max(axis=1).sum()) if len(chosen) else 0.0
     return Siting(chosen, gain, max(gain, -bound), before, before - gain)
-
-
-def _single(gains: Floats, before: float, sign: int) -> Siting:
-    """Take the one site that gains the most, the first of several."""
-    site = int(np.argmax(gains))
-    gain = float(gains[site])
-    return Siting(np.array([site]), gain, gain, before, before + sign * gain)
 
 
 def _weights(households: Any) -> Floats:

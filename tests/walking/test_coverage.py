@@ -160,6 +160,16 @@ def test_homes_of_nobody_are_neither_counted_nor_left_out() -> None:
     assert coverage.shares("community_code")["households"].tolist() == [7, 7]
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_of_sites_that_gain_the_same_the_one_with_the_shortest_ways_is_chosen(count: int) -> None:
+    minutes = np.array([[14.0, 3.0, 9.0, 50.0], [14.0, 4.0, 9.0, 50.0], [14.0, 14.9, 9.0, 50.0]])
+    households, today = [10, 10, 1], np.full(3, 40.0)
+    chosen = cover_most(minutes, households, today, count)
+    assert chosen.gain == 21
+    # Alone the second leaves 85 household-minutes; together with the third, which serves the last home, 79.
+    assert chosen.sites.tolist() == [[1], [1, 2]][count - 1]
+
+
 def test_where_all_are_served_no_site_is_chosen() -> None:
     nobody = cover_most(np.full((3, 2), 20.0), [1, 1, 1], np.full(3, 5.0))
     assert nobody.sites.tolist() == []

@@ -287,15 +287,20 @@
 
     // ---- by grid, and who is left out
     byGrid(one) {
-      const heads = [[this.say("grid"), ""], [this.say("households"), "cov-n"], ...this.steps.map((minutes) => [this.say("minutes", { minutes }), "cov-n"]), [this.say("left_out"), "cov-n"]];
+      const steps = this.steps.filter((step) => step !== this.limit);
+      const heads = [this.limit, ...steps].map((minutes) => [this.say("minutes", { minutes }), "cov-n"]);
+      heads.splice(1, 0, [this.say("left_out"), "cov-n"]);
       const rows = [...one.grids].sort((a, b) => (a.share ?? 2) - (b.share ?? 2)).map((row) =>
         el(
           "tr", null,
           el("th", { scope: "row" }, el("bdi", null, this.gridNames.get(row.grid_code) ?? row.grid_code)),
-          el("td.cov-n", null, whole(row.households)),
-          ...this.steps.map((step) => this.bar(step === this.limit ? row.share : row[`share_${step}`], step === this.limit)),
+          this.bar(row.share, true),
           el("td.cov-n", null, row.buildings_left_out ? this.say("left_out_cell", { households: whole(row.households - row.within), buildings: whole(row.buildings_left_out) }) : this.say("nobody")),
+          ...steps.map((step) => this.bar(row[`share_${step}`], false)),
+          el("td.cov-n", null, whole(row.households)),
         ));
+      heads.unshift([this.say("grid"), ""]);
+      heads.push([this.say("households"), "cov-n"]);
       return this.card("grids", null, {}, this.scrolled(heads, rows, this.say("grids")));
     }
 

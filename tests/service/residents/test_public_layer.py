@@ -68,6 +68,7 @@ GUIDE_FIELDS = {
 
 PUBLIC_ROUTES = {
     "GET /", "GET /dispatch", "GET /planner", "GET /report", "GET /map/{community_code}", "GET /healthz",
+    "GET /coverage/{community_code}",
     "GET /api/v1/locate", "POST /api/v1/locate", "POST /api/v1/locate/batch",
     "GET /api/v1/texts/{language}", "GET /api/v1/communities",
     "GET /api/v1/layers/{layer}",
