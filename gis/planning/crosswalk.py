@@ -112,7 +112,12 @@ def _read(name: str, frame: gpd.GeoDataFrame) -> tuple[Geometries, Geometries]:
     require(frame, ("grid_code",), where=f"net {name}")
     shapes = shapely.make_valid(snap(lonlat(frame, where=f"net {name}")))
     sound = shapely.get_dimensions(shapes) == 2
-    return np.asarray(frame["grid_code"].astype(str).to_numpy()[sound], dtype=object), shapes[sound]
+    codes, shapes = np.asarray(frame["grid_code"].astype(str).to_numpy()[sound], dtype=object), shapes[sound]
+    names, place = np.unique(codes, return_inverse=True)
+    if len(names) == len(codes):
+        return codes, shapes
+    # A grid drawn in several pieces is one grid.
+    return names, np.array([shapely.union_all(shapes[place == at]) for at in range(len(names))], dtype=object)
 
 
 def _held(shapes: Geometries, buildings: gpd.GeoDataFrame) -> Geometries:

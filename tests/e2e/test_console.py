@@ -256,4 +256,80 @@ def test_a_batch_says_what_it_refused_and_statistics_are_drawn(guarded_page, qua
         expect(page.locator("#statistics canvas").first).to_be_visible()
         expect(page.locator("#statistics table")).to_contain_text(quarter.grid)
         expect(page.get_by_role("link", name="下载 Excel")).to_be_visible()
+        expect(page.locator("#tiles .tile")).to_have_count(4)
+        expect(page.locator('[aria-sort="descending"]')).to_contain_text("上报")
+        page.locator('[data-by="name"]').click()
+        expect(page.locator('[aria-sort="ascending"]')).to_contain_text("网格")
+        assert page.evaluate("document.activeElement.dataset.by") == "name"
+        names = page.locator(".stat-table tbody th").all_inner_texts()
+        assert len(names) > 0
+        page.select_option("#period", "month")
+        expect(page.locator("#tiles small").first).to_contain_text(re.compile("上月|上期"))
         shot(page, "statistics")
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: run `npm ci`")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_dispatcher_is_shut_out(guarded_page, quarter: Quarter, scheme: str) -> None:
+    x, y = quarter.point.x, quarter.point.y
+    with guarded_page(allow=quarter.address, color_scheme=scheme, bypass_csp=True, **DESKTOP) as page:
+        page.goto(f"{quarter.address}/dispatch#token={quarter.token}")
+        expect(page.locator("#live")).to_have_text("实时")
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found: list[str] = []
+
+        def look(where: str) -> None:
+            told = page.evaluate(
+                "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa']}).then((r) => r.violations)"
+            )
+            found.extend(f"{where}: {one['id']}: {one['nodes'][0]['html'][:150]}" for one in told)
+
+        search(page, f"{quarter.edge.x:.8f} {quarter.edge.y:.8f}")
+        expect(page.locator("#answer-status")).to_contain_text("边界")
+        look("answer")
+        page.locator("#report-here").click()
+        look("form")
+        page.fill("#form-text", "示例：井盖松动")
+        page.fill("#form-accuracy", "40")
+        page.locator('#record button[type="submit"]').click()
+        expect(page.locator("#incident-state")).to_be_visible()
+        page.wait_for_timeout(5500)  # until what was told has gone: it is read by itself
+        look("incident")
+        page.locator("body").press("a")
+        expect(page.locator("#step-reason")).to_be_visible()
+        look("assign")
+        page.keyboard.press("Escape")
+        page.click("#keys")
+        look("keys")
+        page.keyboard.press("Escape")
+        page.click("#tab-batch")
+        page.fill("#batch-paste", f"key,lon,lat\na,{x},{y}\n")
+        page.click("#batch-go")
+        expect(page.locator("#batch-summary")).to_be_visible()
+        look("batch")
+        page.click("#tab-statistics")
+        expect(page.locator("#statistics canvas").first).to_be_visible()
+        look("statistics")
+        assert found == []
+
+
+def test_the_console_says_when_the_feed_and_the_database_are_away(guarded_page, quarter: Quarter) -> None:
+    away = {"error": {"code": "unavailable", "message": "the database does not answer"}}
+    with guarded_page(allow=quarter.address, expect_status=False, **DESKTOP) as page:
+        page.route("**/api/v1/feed", lambda route: route.fulfill(status=503, json=away))
+        page.route("**/healthz", lambda route: route.fulfill(json={"status": "degraded", "database": "away"}))
+        page.goto(f"{quarter.address}/dispatch#token={quarter.token}")
+        expect(page.locator("#live")).to_have_text("正在重新连接……")
+        expect(page.locator("#away")).to_contain_text("数据库暂时连接不上")
+        # Looking up goes on; an error while a dialog is open is told above it.
+        search(page, f"{quarter.point.x:.7f}, {quarter.point.y:.7f}")
+        expect(page.locator("#answer-owner")).to_have_text(quarter.grid)
+        page.route("**/api/v1/incidents", lambda route: route.fulfill(status=503, json=away))
+        page.locator("#report-here").click()
+        page.fill("#form-text", "示例")
+        page.click("#keys")
+        page.evaluate("document.getElementById('record').requestSubmit()")
+        expect(page.locator("#told .bad")).to_contain_text("没有成功")
+        top = page.evaluate("document.querySelector('#told').matches(':popover-open')")
+        assert top
+        page.guard.faults = [fault for fault in page.guard.faults if "503" not in fault]

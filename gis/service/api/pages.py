@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import escape
 from starlette.responses import HTMLResponse, Response
 
 from gis.service import places
@@ -15,8 +17,10 @@ from gis.service.api import map_page
 from gis.service.api.page_language import keep_language, page_language
 from gis.service.api.state import TheService
 from gis.service.residents import verifying
+from gis.settings import Settings
 from gis.texts import LANGUAGES, Language, text
 from maps.assets import part_address
+from maps.basemaps import basemap
 
 router = APIRouter(include_in_schema=False)
 router.include_router(map_page.router)
@@ -100,11 +104,31 @@ def render(request: Request, template: str, **values: Any) -> Response:
             language=language,
             html_language=_HTML_LANGUAGES[language],
             other=_other(language),
+            basemap=_under(request.app.state.service.settings, language),
             **values,
         )
     )
     response = HTMLResponse(html, headers={"Cache-Control": "no-cache", "Vary": "Cookie"})
     return keep_language(request, response)
+
+
+def _under(settings: Settings, language: Language) -> dict[str, Any] | None:
+    """Describe the operator's basemap for ``basemap.js``; None where there is none."""
+    under = basemap(settings.basemap, key=settings.basemap_key, address=settings.basemap_url)
+    if under.kind == "none":
+        return None
+    scripts = [part_address("part:protomaps-leaflet/protomaps-leaflet.js")] if under.pmtiles else []
+    if under.datum == "gcj02":
+        scripts += [f"/static/maps/js/{name}.js" for name in ("base", "geometry")]
+    number = settings.approval_number
+    approval = [str(escape(text("pages.shell.approval", language, number=number)))] if number else []
+    return {
+        "datum": under.datum,
+        "tiles": [asdict(tiles) for tiles in under.tiles],
+        "pmtiles": under.pmtiles,
+        "scripts": scripts,
+        "credits": [*([under.attribution] if under.attribution else []), *approval],
+    }
 
 
 def _other(language: Language) -> Language:

@@ -304,7 +304,8 @@ def relabelling(draft: Draft, labels: Mapping[str, str], *, op: str, facts: dict
     emptied = set(draft.owner.tolist()) - set(owner.tolist()) - {""}
     grids: dict[str, GridInfo | None] = dict.fromkeys(emptied)
     grids |= {code: GridInfo() for code in new.values()}
-    return Step(op, facts, owner, grids)
+    # What a file called a grid, and the code that it was given here: the log is where both are kept.
+    return Step(op, facts | ({"codes": new} if new else {}), owner, grids)
 
 
 def undo(connection: Connection, actor: Actor, plan_id: int, version: int) -> Outcome:

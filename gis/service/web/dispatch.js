@@ -1,13 +1,17 @@
 // The dispatch console: map, queue, panel, and the keys that work them.
 import { api, el, escapeHtml, fill, ground, groundMap, language, signedIn, t, tell, tellError, watchHealth } from "./shell.js";
+import { under as basemap } from "./basemap.js";
 import { ask, showAnswer } from "./dispatch/answer.js";
 import { drawBatch } from "./dispatch/batch.js";
 import { listen } from "./dispatch/feed.js";
 import { KEYS, begin, showIncident, time } from "./dispatch/incident.js";
+import { Sign } from "./dispatch/sign.js";
 import { drawStatistics } from "./dispatch/statistics.js";
 
 const panel = document.getElementById("panel");
 const PAIR = /^\s*[(（]?\s*(-?\d+(?:\.\d+)?)\s*[°]?\s*[,，;；\s]\s*(-?\d+(?:\.\d+)?)\s*[°]?\s*[)）]?\s*$/;
+const DARK = globalThis.matchMedia("(prefers-color-scheme: dark)");
+const NARROW = globalThis.matchMedia("(max-width: 60rem)");
 const TONES = { person: "#e08e2b", assigned: "#1f6fb2", accepted: "#2f9d6b" };
 
 const actor = await signedIn(() => api("/api/v1/me"));
@@ -40,14 +44,16 @@ async function drawGround() {
   for (const one of collection.features) grids.set(one.properties.grid_code, one.properties);
   const rank = { basic: 0, exclusive: 1, micro: 2 };
   collection.features.sort((a, b) => rank[a.properties.grid_type] - rank[b.properties.grid_type]);
+  // On dark paper dark lines are not seen; a basemap is light, whatever the page is.
+  const [line, special] = DARK.matches && basemap === null ? ["#6fc3cf", "#cf9df0"] : ["#0f5b66", "#7a3e9d"];
   const style = (one) => ({
-    basic: { color: "#0f5b66", weight: 2.5, fillOpacity: 0.04, fillColor: "#0f5b66" },
-    exclusive: { color: "#7a3e9d", weight: 2, dashArray: "6 4", fillOpacity: 0.08, fillColor: "#7a3e9d" },
-    micro: { color: "#0f5b66", weight: 1, dashArray: "2 4", fill: false },
+    basic: { color: line, weight: 2.5, fillOpacity: 0.04, fillColor: line },
+    exclusive: { color: special, weight: 2, dashArray: "6 4", fillOpacity: 0.08, fillColor: special },
+    micro: { color: line, weight: 1, dashArray: "2 4", fill: false },
   })[one.properties.grid_type];
   const shapes = L.geoJSON(collection, { interactive: false, style }).addTo(map);
   for (const one of collection.features.filter((feature) => feature.properties.grid_type === "basic")) {
-    const middle = L.geoJSON(one).getBounds().getCenter();
+    const middle = middleOf(one.geometry);
     const name = one.properties.name || one.properties.grid_code.slice(-3);
     L.marker(middle, { interactive: false, keyboard: false, icon: L.divIcon({ className: "grid-name", html: `<span>${escapeHtml(name)}</span>`, iconSize: null }) }).addTo(map);
   }
@@ -55,6 +61,27 @@ async function drawGround() {
   asked.addTo(map);
   map.invalidateSize();  // the panels beside it may have come in since it was made
   if (collection.features.length) map.fitBounds(shapes.getBounds(), { padding: [10, 10] });
+}
+
+// Where a grid's name stands: in the middle of its widest stretch, and so never outside it.
+function middleOf({ type, coordinates }) {
+  const rings = type === "Polygon" ? coordinates : coordinates.flat();
+  const norths = rings.flat().map(([, north]) => north);
+  const [low, high] = [Math.min(...norths), Math.max(...norths)];
+  let best = { wide: -1 };
+  for (const part of [0.5, 0.42, 0.58, 0.3, 0.7]) {
+    const north = low + (high - low) * part;
+    const crossed = rings.flatMap((ring) => ring.slice(1).flatMap(([x1, y1], at) => {
+      const [x0, y0] = ring[at];
+      return y0 > north === y1 > north ? [] : [x0 + ((north - y0) / (y1 - y0)) * (x1 - x0)];
+    })).sort((a, b) => a - b);
+    for (let k = 0; k + 1 < crossed.length; k += 2) {
+      // The middle is preferred, where it is nearly as wide.
+      const wide = (crossed[k + 1] - crossed[k]) * (part === 0.5 ? 1.3 : 1);
+      if (wide > best.wide) best = { wide, at: [north, (crossed[k] + crossed[k + 1]) / 2] };
+    }
+  }
+  return best.at;
 }
 
 const toneOf = (one) => (one.state === "reported" ? "person" : one.state);
@@ -89,7 +116,7 @@ function drawMarks() {
   for (const one of incidents) {
     if (one.lon === null) continue;
     const chosen = open?.incident_number === one.incident_number;
-    const mark = L.circleMarker([one.lat, one.lon], { radius: chosen ? 11 : 7, color: one.late ? "#b3261e" : "#ffffff", weight: one.late ? 4 : 2, fillColor: TONES[toneOf(one)], fillOpacity: 1 });
+    const mark = new Sign([one.lat, one.lon], { radius: chosen ? 11 : 7, color: one.late ? "#b3261e" : "#ffffff", weight: one.late ? 3.5 : 2, fillColor: TONES[toneOf(one)], fillOpacity: 1, shape: toneOf(one) });
     mark.on("click", (event) => {
       if (choosing) return;
       L.DomEvent.stop(event);
@@ -107,6 +134,7 @@ async function openIncident(number) {
     return;
   }
   showIncident(panel, open, desk);
+  bringUp();
   asked.clearLayers();
   if (open.lon !== null) {
     if (!map.getBounds().contains([open.lat, open.lon])) map.panTo([open.lat, open.lon]);
@@ -132,11 +160,17 @@ async function locate(position) {
     L.circleMarker([lat, lon], { radius: 8, color: "#16262b", weight: 3, fillColor: "#ffffff", fillOpacity: 1, interactive: false }).addTo(asked);
     if (position.accuracy_m) L.circle([lat, lon], { radius: position.accuracy_m, color: "#16262b", weight: 1, fillOpacity: 0.06, interactive: false }).addTo(asked);
     if (!map.getBounds().contains([lat, lon])) map.panTo([lat, lon]);
+    bringUp();
     showAnswer(panel, answer, { kinds, asked: position, recorded: (done) => openIncident(done.incident_number) });
     drawMarks();
   } catch (error) {
     tellError(error);
   }
+}
+
+// Where the panel lies under the queue, it comes to the eye that has to read it.
+function bringUp() {
+  if (NARROW.matches) panel.scrollIntoView({ block: "start" });
 }
 
 function choosePoint(words, then) {

@@ -3,6 +3,8 @@
 // A token comes by typing, or in the address after `#token=`, which a browser never sends to a server. It is
 // moved into this tab's session storage and taken out of the address at once.
 
+import { putUnder, under } from "./basemap.js";
+
 const TOKEN = "wangge.token";
 export const language = document.documentElement.lang.startsWith("en") ? "en" : "zh";
 
@@ -64,11 +66,20 @@ export async function api(path, { method = "GET", json, body, headers = {}, sign
   return content;
 }
 
-/** Tell the user something for a while; errors stay longer. */
+/** Tell the user something for a while; errors stay longer. It stands above an open dialog too. */
 export function tell(words, { bad = false } = {}) {
+  const told = document.getElementById("told");
   const line = el("p", { class: bad ? "bad" : "" }, words);
-  document.getElementById("told").append(line);
-  setTimeout(() => line.remove(), bad ? 12000 : 5000);
+  told.append(line);
+  if (told.showPopover) {
+    told.popover = "manual";
+    if (told.matches(":popover-open")) told.hidePopover();
+    told.showPopover();
+  }
+  setTimeout(() => {
+    line.remove();
+    if (told.childElementCount === 0 && told.popover) told.hidePopover();
+  }, bad ? 12000 : 5000);
 }
 
 /** Tell what went wrong, with the mend where there is one. */
@@ -96,6 +107,17 @@ export function fill(target, ...children) {
   const at = typeof target === "string" ? document.getElementById(target) : target;
   at.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return at;
+}
+
+/** A field for files in the page's own language, which a browser's own is not. `input` is the field itself. */
+export function filePick(id, { accept, multiple = false, disabled = false, onchange }) {
+  const name = el("span", { class: "soft" }, t("pages.shell.no_file"));
+  const input = el("input", { type: "file", id, class: "unseen", accept, multiple, disabled });
+  input.addEventListener("change", () => {
+    fill(name, input.files.length ? [...input.files].map((one) => one.name).join(", ") : t("pages.shell.no_file"));
+    onchange?.(input);
+  });
+  return { input, box: el("div", { class: "file-pick" }, input, el("label", { class: "button", for: id }, t(multiple ? "pages.shell.choose_files" : "pages.shell.choose_file")), name) };
 }
 
 /** A phone number as a link that calls it. */
@@ -165,11 +187,12 @@ function takeTokenFromAddress() {
   history.replaceState(null, "", location.pathname + location.search);
 }
 
-/** A map with nothing under it but our own layers. Needs Leaflet's script (window.L) on the page. */
+/** A map with the operator's basemap under it, or nothing but our own layers. Needs Leaflet's script (window.L) on the page. */
 export function groundMap(id, options = {}) {
   const map = L.map(id, { zoomControl: false, attributionControl: false, preferCanvas: true, zoomSnap: 0.25, minZoom: 3, maxZoom: 21, ...options });
   L.control.zoom({ zoomInTitle: t("pages.shell.zoom_in"), zoomOutTitle: t("pages.shell.zoom_out") }).addTo(map);
   map.setView([40.81, 111.62], 15);
+  putUnder(map).catch(tellError);
   return map;
 }
 
@@ -186,6 +209,8 @@ export async function ground(division) {
     ["compounds", "buildings", "streets"].map((layer) => api(`/api/v1/layers/${layer}?division=${division}`)),
   );
   const plain = { interactive: false };
+  // A basemap shows houses and streets itself.
+  if (under !== null) return L.layerGroup([L.geoJSON(compounds, { ...plain, style: { color: "#6f6757", weight: 1.5, dashArray: "3 4", fill: false } })]);
   return L.layerGroup([
     L.geoJSON(compounds, { ...plain, style: { color: "#a99f8f", weight: 1, fillColor: "#cfc7b8", fillOpacity: 0.35 } }),
     L.geoJSON(streets, { ...plain, style: (one) => BARRIERS[one.properties.barrier_class] ?? BARRIERS.lane }),

@@ -3,6 +3,13 @@ import { api, el, fill, language, phone, t, tell, tellError, term } from "../she
 
 const round = (value, digits = 0) => (value === null || value === undefined ? "" : Number(value).toFixed(digits));
 
+/** A probability in words: one that is not nothing is never shown as 0%, nor one that is not certain as 100%. */
+export function percent(value) {
+  if (value > 0 && value < 0.01) return "<1%";
+  if (value < 1 && value > 0.99) return ">99%";
+  return `${Math.round(value * 100)}%`;
+}
+
 /** Ask who owns a position; it goes in the body, so that no log of addresses holds it. */
 export const ask = (position) => api("/api/v1/locate", { json: position });
 
@@ -51,9 +58,8 @@ function chances(decisive) {
   return el("div", {},
     el("h3", {}, t("dispatch.answer.candidates")),
     el("ul", { class: "chances" }, decisive.candidates.slice(0, 6).map((one) => {
-      const percent = `${(one.probability * 100).toFixed(one.probability < 0.1 ? 1 : 0)}%`;
       const name = one.grid_code ? one.name : t("dispatch.answer.outside");
-      return el("li", {}, el("span", {}, name), el("meter", { min: "0", max: "1", value: String(one.probability), "aria-label": name }), el("span", { class: "number" }, percent));
+      return el("li", {}, el("span", {}, name), el("meter", { min: "0", max: "1", value: String(one.probability), "aria-label": name }), el("span", { class: "number" }, percent(one.probability)));
     })),
   );
 }

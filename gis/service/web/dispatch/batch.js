@@ -1,5 +1,5 @@
 // Many at once: find the owners of a table of points, or record many incidents, with progress and refusals.
-import { ApiError, api, el, fill, language, t, tell, tellError, term, token } from "../shell.js";
+import { ApiError, api, el, filePick, fill, language, t, tell, tellError, term, token } from "../shell.js";
 
 const ROWS_AT_ONCE = 100;
 const NUMBERS = new Set(["accuracy_m", "confidence"]);
@@ -9,7 +9,7 @@ export function drawBatch(sheet, { recorded }) {
   const what = el("select", { id: "batch-what" }, el("option", { value: "points" }, t("dispatch.batch.assign_points")), el("option", { value: "reports" }, t("dispatch.batch.report_rows")));
   const hint = el("p", { class: "soft", id: "batch-hint" }, t("dispatch.batch.columns_points"));
   const datum = el("select", { id: "batch-datum" }, ["cgcs2000", "wgs84", "gcj02", "bd09"].map((one) => el("option", { value: one }, t(`dispatch.console.datum_${one}`))));
-  const file = el("input", { id: "batch-file", type: "file", accept: ".csv,text/csv,text/plain" });
+  const { input: file, box } = filePick("batch-file", { accept: ".csv,text/csv,text/plain" });
   const paste = el("textarea", { id: "batch-paste", rows: "6", spellcheck: "false" });
   const outcome = el("div", { id: "batch-outcome", "aria-live": "polite" });
   what.addEventListener("change", () => fill(hint, t(`dispatch.batch.columns_${what.value === "points" ? "points" : "reports"}`)));
@@ -29,7 +29,7 @@ export function drawBatch(sheet, { recorded }) {
   fill(sheet, el("h1", {}, t("dispatch.batch.title")), el("form", { onsubmit: start },
     el("label", { for: "batch-what" }, t("dispatch.batch.what")), what, hint,
     el("label", { for: "batch-datum" }, t("dispatch.console.datum")), datum,
-    el("label", { for: "batch-file" }, t("dispatch.batch.file")), file,
+    el("p", { class: "field" }, t("dispatch.batch.file")), box,
     el("label", { for: "batch-paste" }, t("dispatch.batch.paste")), paste,
     el("p", { class: "acts" }, el("button", { class: "main", type: "submit", id: "batch-go" }, t("dispatch.batch.go")))), outcome);
 }

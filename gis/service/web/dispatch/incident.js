@@ -1,5 +1,6 @@
 // One incident: what is known, what can be done with it now, and all that was done.
 import { api, el, fill, language, t, tell, tellError, term, token } from "../shell.js";
+import { percent } from "./answer.js";
 
 export const time = (value) => value && new Date(value).toLocaleString(language === "zh" ? "zh-CN" : "en-GB", { timeZone: "Asia/Shanghai", month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit" });
 
@@ -22,7 +23,7 @@ export function showIncident(panel, incident, desk) {
   const add = (key, value) => value && rows.push(el("dt", {}, t(`dispatch.incident.${key}`)), el("dd", {}, value));
   add("text", incident.text);
   add("reported", `${time(incident.reported_at)} · ${source}`);
-  add("due", incident.due_at && el("span", {}, time(incident.due_at), incident.late ? el("span", { class: "tag bad" }, t("dispatch.console.late")) : null));
+  add("due", incident.due_at && el("span", {}, time(incident.due_at), " ", incident.late ? el("span", { class: "tag bad" }, t("dispatch.console.late")) : null));
   add("owner", incident.grid_code && el("span", {}, desk.gridName(incident.grid_code), " ", el("small", { class: "code" }, incident.grid_code)));
   add("escalated_to", incident.division_code);
   add("address", incident.address);
@@ -70,7 +71,7 @@ function askFor(incident, act, desk) {
   const gives = act === "assign" || act === "transfer";
   const likely = (incident.candidates ?? []).map((one) => one.grid_code).filter(Boolean);
   const codes = [...new Set([...likely, ...desk.gridCodes()])].filter((code) => code !== incident.grid_code);
-  const grid = el("select", { id: "step-grid" }, codes.map((code) => el("option", { value: code }, `${desk.gridName(code)} · ${code.slice(-3)}`)));
+  const grid = el("select", { id: "step-grid" }, codes.map((code) => el("option", { value: code }, `${desk.gridName(code)} · ${code.slice(12)}`)));
   const dialog = el("dialog", { "aria-label": t(`dispatch.act.${act}`) },
     el("form", {
       method: "dialog",
@@ -101,12 +102,12 @@ function offer(incident, desk) {
 }
 
 function candidates(incident, desk) {
-  const listed = (incident.candidates ?? []).filter((one) => one.probability < 0.9999);
+  const listed = (incident.candidates ?? []).filter((one) => one.probability > 0 && one.probability < 0.9999);
   if (!listed.length) return null;
   return el("div", {}, el("h3", {}, t("dispatch.answer.candidates")),
     el("ul", { class: "chances" }, listed.map((one) => {
       const name = one.grid_code ? desk.gridName(one.grid_code) : t("dispatch.answer.outside");
-      return el("li", {}, el("span", {}, name), el("meter", { min: "0", max: "1", value: String(one.probability), "aria-label": name }), el("span", { class: "number" }, `${(one.probability * 100).toFixed(0)}%`));
+      return el("li", {}, el("span", {}, name), el("meter", { min: "0", max: "1", value: String(one.probability), "aria-label": name }), el("span", { class: "number" }, percent(one.probability)));
     })));
 }
 

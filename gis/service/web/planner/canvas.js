@@ -1,6 +1,7 @@
 // The map's own layer: every unit on one canvas, in the colour of its grid. Paths are built once, in the
 // pixels of a fixed zoom, so that a frame only sets a transform and fills them.
 
+import { under } from "../basemap.js";
 import { colour, NOBODY, PALETTE } from "./colours.js";
 import { shortOf } from "./model.js";
 
@@ -25,7 +26,10 @@ export class PlanLayer {
     this.cursor = -1;
     this.lasso = null;
     this.brush = null;
+    this.misfit = null;
     this.frames = 0;
+    // What lies under the map has to be seen through it.
+    this.veil = under === null ? 1 : 0.6;
     const pane = map.getPane("overlayPane");
     this.canvas = L.DomUtil.create("canvas", "plan-canvas", pane);
     this.over = L.DomUtil.create("canvas", "plan-canvas", pane);
@@ -41,6 +45,7 @@ export class PlanLayer {
       const [wx, wy] = this.#worldOf(x, y);
       return [wx - corner[0], wy - corner[1]];
     };
+    this.project = project;
     const path = (rings) => ringsPath(rings, project);
     this.units = model.rings.map(path);
     this.spots = model.at.map(([x, y]) => project(x, y));
@@ -64,7 +69,14 @@ export class PlanLayer {
       }
       return [STREETS[kind], lines];
     });
+    this.reproject();
     this.recolour();
+  }
+
+  // Where a drawing and the units part.
+  reproject() {
+    this.parted = new Path2D();
+    for (const rings of this.misfit ?? []) this.parted.addPath(ringsPath(rings, this.project));
   }
 
   recolour() {
@@ -153,10 +165,12 @@ export class PlanLayer {
       if (list === undefined) byColour.set(paint, (list = []));
       list.push(place);
     }
+    to.globalAlpha = this.veil;
     for (const [paint, places] of byColour) {
       to.fillStyle = paint;
       for (const place of places) to.fill(this.units[place], "evenodd");
     }
+    to.globalAlpha = 1;
     const thin = 1 / scale;
     if (this.map.getZoom() >= 14) {
       to.fillStyle = "rgba(45, 40, 30, 0.16)";
@@ -261,6 +275,13 @@ export class PlanLayer {
         to.stroke(this.units[place]);
       }
     }
+    if (this.misfit) {
+      to.fillStyle = this.#hatch(to, scale);
+      to.fill(this.parted, "evenodd");
+      to.strokeStyle = "#b3261e";
+      to.lineWidth = 1.5 * thin;
+      to.stroke(this.parted);
+    }
     if (this.cursor >= 0) {
       to.strokeStyle = "#ffffff";
       to.lineWidth = 6 * thin;
@@ -282,6 +303,7 @@ export class PlanLayer {
       to.stroke();
       to.setLineDash([]);
     }
+    for (const one of this.model.comments) if (one.lon !== null && one.lon !== undefined) this.#bubble(to, one);
     if (this.brush) {
       to.beginPath();
       to.arc(this.brush.x, this.brush.y, Math.max(this.brush.radius, 4), 0, 2 * Math.PI);
@@ -289,6 +311,32 @@ export class PlanLayer {
       to.lineWidth = 1.5;
       to.stroke();
     }
+  }
+
+  #hatch(to, scale) {
+    this.stripes ??= stripes();
+    const pattern = to.createPattern(this.stripes, "repeat");
+    pattern.setTransform(new DOMMatrix().scale(1 / scale));
+    return pattern;
+  }
+
+  // A small bubble where somebody said something.
+  #bubble(to, { lon, lat }) {
+    const { x, y } = this.map.latLngToContainerPoint([lat, lon]);
+    to.beginPath();
+    to.moveTo(x, y);
+    to.lineTo(x - 4, y - 7);
+    to.roundRect(x - 10, y - 21, 20, 14, 4);
+    to.moveTo(x, y);
+    to.lineTo(x + 5, y - 7);
+    to.lineTo(x - 4, y - 7);
+    to.fillStyle = "#ffffff";
+    to.strokeStyle = "#16262b";
+    to.lineWidth = 1.6;
+    to.stroke();
+    to.fill();
+    to.fillStyle = "#16262b";
+    for (const dot of [-5, 0, 5]) to.fillRect(x + dot - 1, y - 15, 2, 2);
   }
 
   #outline(label) {
@@ -392,4 +440,19 @@ function halo(to, words, x, y, font, ink) {
   to.strokeText(words, x, y);
   to.fillStyle = ink;
   to.fillText(words, x, y);
+}
+
+function stripes() {
+  const tile = document.createElement("canvas");
+  [tile.width, tile.height] = [8, 8];
+  const to = tile.getContext("2d");
+  to.strokeStyle = "#b3261e";
+  to.lineWidth = 2;
+  to.beginPath();
+  for (const at of [-4, 4, 12]) {
+    to.moveTo(at - 6, 14);
+    to.lineTo(at + 10, -2);
+  }
+  to.stroke();
+  return tile;
 }

@@ -52,8 +52,9 @@ export function editGridDialog({ model, label, send }) {
     "details",
     { open: grid.staff.length > 0 },
     el("summary", {}, t("studio.grid.staff")),
-    el("div", { class: "staff-list" }, posts.map((one) => el("label", { class: "tick" }, ticks.get(one.code), ` ${shortOf(one.grid)} · ${term("staff_role", one.role)} · ${one.person}`))),
+    el("div", { class: "staff-list" }, posts.map((one) => el("label", { class: "tick" }, ticks.get(one.code), `${shortOf(one.grid)} · ${term("staff_role", one.role)} · ${one.person}`))),
   );
+  const heirs = model.heirsOf(label);
   const form = el(
     "form",
     {
@@ -76,6 +77,11 @@ export function editGridDialog({ model, label, send }) {
     el("label", { for: "grid-theme" }, t("studio.grid.theme")),
     theme,
     staff,
+    heirs.length ? el("p", { class: "soft", id: "grid-before" }, el("b", {}, t("studio.grid.before")), " ", el("span", { class: "code" }, heirs.join("、"))) : null,
+    locked ? null : el("details", {}, el("summary", {}, t("studio.grid.renumber")), el("p", { class: "soft" }, t("studio.grid.renumber_hint")), el("button", { type: "button", class: "small", id: "renumber", onclick: async () => {
+      dialog.close();
+      await send({ path: `/grids/${label}`, method: "PATCH", body: { renumber: true }, about: t("studio.act.renumber") });
+    } }, t("studio.grid.renumber"))),
     grid.locked ? el("p", { class: "notice" }, t("studio.grid.locked")) : null,
     el("div", { class: "row" }, el("button", { type: "button", onclick: () => dialog.close() }, t("studio.new.cancel")), el("button", { type: "submit", class: "main", disabled: locked }, t("studio.grid.save"))),
   );

@@ -1,18 +1,23 @@
 // The studio: puts plan, map, tools and panels together.
 
-import { api, el, fill, groundMap, signedIn, t, tell, tellError, watchHealth } from "../shell.js";
+import { api, el, fill, groundMap, language, signedIn, t, tellError, watchHealth } from "../shell.js";
 import { PlanLayer } from "./canvas.js";
 import { Compare } from "./compare.js";
+import { askAfterConflict } from "./conflict.js";
+import { Cutting } from "./cutting.js";
 import { editGridDialog, newPlanDialog } from "./dialogs.js";
+import { Editions } from "./editions.js";
 import { Model, shortOf } from "./model.js";
+import { More } from "./more.js";
+import { Nets } from "./nets.js";
 import { nameCompounds, Panels, shortened } from "./panels.js";
 import { Proposals } from "./proposals.js";
 import { Publisher } from "./publish.js";
 import { Queue } from "./queue.js";
 import { Tools } from "./tools.js";
+import { Views } from "./views.js";
 
 const L = globalThis.L;
-const SNAP_STYLE = { opacity: 0, weight: 8, interactive: false };
 const $ = (id) => document.getElementById(id);
 
 await signedIn(() => api("/api/v1/me"));
@@ -21,7 +26,6 @@ $("studio").hidden = false;
 const model = new Model();
 const map = groundMap("map", { zoomAnimation: false, fadeAnimation: false, zoomSnap: 0.25, keyboard: false, doubleClickZoom: false, boxZoom: false });
 const layer = new PlanLayer(map, model);
-const snapping = L.layerGroup().addTo(map);
 const say = (words, bad = false) => {
   $("hint").textContent = words;
   $("hint").classList.toggle("bad", bad);
@@ -101,10 +105,21 @@ const acts = {
     if (model.chosen !== null) editGridDialog({ model, label: model.chosen, send });
   },
 
-  startCut() {
-    if (model.chosen === null || !tools?.ready) return;
-    map.pm.enableDraw("Line", { snappable: true, snapDistance: 14, finishOn: "dblclick", tooltips: false, templineStyle: { color: "#0b57d0" }, hintlineStyle: { color: "#0b57d0", dashArray: [5, 5] } });
+  drawn: () => tools.use("choose"),
+
+  // Units that somebody asked to see.
+  showUnits(places) {
+    layer.marked = new Set(places);
+    fit(boundsOf(places));
+    layer.top();
   },
+
+  compareWith(edition) {
+    compare.chosen = `e${edition}`;
+    panels.open("compare");
+  },
+
+  send: (act, options) => send(act, options),
 
   zoomTo(fault) {
     const box = fault.geometry ? L.geoJSON(fault.geometry).getBounds() : null;
@@ -115,7 +130,7 @@ const acts = {
     layer.marked = new Set(inside.length ? inside : places);
     fit(box ?? boundsOf(places));
     layer.top();
-    say(shortened(fault.words[document.documentElement.lang.startsWith("en") ? "en" : "zh"]));
+    say(shortened(fault.words[language]));
   },
 
   goTo(lon, lat) {
@@ -149,6 +164,8 @@ const acts = {
       compare.draw();
       compare.ask();
     }
+    if (pane === "more") more.draw();
+    if (pane !== "more") misfit(null);
   },
 
   preview(found, plan, title) {
@@ -166,30 +183,41 @@ const acts = {
     $("hint").append(" ", back);
   },
 
+  leavePreview() {
+    if (!model.previewed) return false;
+    stopPreview();
+    return true;
+  },
+
   async adopt(proposal, number) {
     stopPreview();
     await send({ path: `/proposals/${proposal}/adopt`, body: { number }, about: t("studio.act.propose") });
   },
 
-  files() {
-    const table = el("button", { type: "button", class: "small", onclick: () => download("units.csv") }, t("studio.compare.csv_out"));
-    const picture = el("button", { type: "button", class: "small", onclick: () => download("grids.geojson") }, t("studio.compare.geojson_out"));
-    const back = el("input", { type: "file", id: "file-in", accept: ".csv,.gpkg,.geojson,.json", "aria-label": t("studio.compare.file_in"), onchange: (event) => upload(event.target) });
-    return el("div", {}, el("p", { class: "row" }, table, picture), el("label", { for: "file-in" }, t("studio.compare.file_in")), back);
-  },
+  reload: (options) => openPlan(model.plan.id, options),
 
-  reload: () => openPlan(model.plan.id),
+  rebase: () => editions.rebase(),
+
+  colourOf: (label, mode) => layer.colourOf(label, mode),
+
+  // The other editions that the plan can be compared with.
+  editionsBefore: () => editions.list.map((one) => one.number).filter((number) => number !== model.plan.base_edition),
 };
 
 const panels = new Panels({ model, layer, acts });
 const compare = new Compare({ model, acts });
 const proposals = new Proposals({ model, acts });
 const publisher = new Publisher({ model, acts });
-const tools = new Tools({ map, layer, model, box: $("map"), acts, say });
+const editions = new Editions({ model, acts });
+const nets = new Nets({ model, acts });
+const more = new More({ model, acts, editions, nets, misfit });
+const cutting = new Cutting({ map, model, acts });
+const tools = new Tools({ map, layer, model, box: $("map"), acts, say, cutting });
+const views = new Views({ model, layer, leave: () => { stopPreview(); tools.cancel(); } });
 const queue = new Queue(model, { onState: saved, onConflict: conflict, onError: tellError });
 
 // What other pages and the tests may look at.
-globalThis.studio = { model, layer, tools, queue, map };
+globalThis.studio = { model, layer, tools, queue, map, cutting };
 
 model.addEventListener("changed", (event) => refreshed(event.detail.places, false));
 model.addEventListener("chosen", () => {
@@ -197,10 +225,7 @@ model.addEventListener("chosen", () => {
   panels.chosen();
   layer.top();
   tools.hint();
-  if (tools.tool === "cut") {
-    map.pm.disableDraw();
-    acts.startCut();
-  }
+  if (tools.tool === "cut" && tools.ready) cutting.start();
 });
 
 $("undo").addEventListener("click", acts.undo);
@@ -210,18 +235,6 @@ $("new-plan").addEventListener("click", newPlan);
 $("whole").addEventListener("click", wholeMap);
 $("community").addEventListener("change", (event) => openCommunity(event.target.value));
 $("plan").addEventListener("change", (event) => openPlan(Number(event.target.value)));
-for (const button of document.querySelectorAll("[data-view]")) button.addEventListener("click", () => view(button.dataset.view));
-$("swipe").querySelector("input").addEventListener("input", (event) => {
-  layer.swipe = Number(event.target.value) / 1000;
-  swipeLine();
-  layer.draw();
-});
-map.on("pm:create", async ({ layer: drawn }) => {
-  drawn.remove();
-  const line = drawn.getLatLngs().map(({ lat, lng }) => [lng, lat]);
-  if (line.length > 1) await send({ path: "/split", body: { label: model.chosen, line }, about: t("studio.act.split") });
-  tools.use("choose");
-});
 globalThis.addEventListener("beforeunload", (event) => {
   if (queue.open > 0) event.preventDefault();
 });
@@ -229,11 +242,11 @@ globalThis.addEventListener("beforeunload", (event) => {
 watchHealth();
 await openFirst();
 
-async function send(act) {
+async function send(act, { reload = false } = {}) {
   layer.marked.clear();
   const outcome = await queue.send(act);
   if (outcome === null) return null;
-  if (outcome.recut) await acts.reload();
+  if (reload || outcome.recut) await acts.reload();
   else {
     model.apply(outcome);
     said(outcome);
@@ -242,7 +255,7 @@ async function send(act) {
 }
 
 function said(outcome) {
-  const words = [...outcome.made.map((one) => `＋ ${shortened(one.words[tongue()])}`), ...outcome.cured.map((one) => `✓ ${shortened(one.words[tongue()])}`)];
+  const words = [...outcome.made.map((one) => `＋ ${shortened(one.words[language])}`), ...outcome.cured.map((one) => `✓ ${shortened(one.words[language])}`)];
   if (words.length) say(words.slice(0, 2).join("　"), outcome.made.some((one) => one.severity === "error"));
 }
 
@@ -271,60 +284,27 @@ function buttons() {
 
 function saved() {
   const open = queue.open;
-  $("saved").textContent = queue.stopped ? t("studio.top.halted") : open > 0 ? t("studio.top.saving", { count: open }) : t("studio.top.saved", { version: model.version ?? 0 });
-  $("saved").classList.toggle("bad", Boolean(queue.stopped));
+  const state = queue.stopped ? "halted" : queue.away ? "offline" : open > 0 ? "saving" : "saved";
+  $("saved").textContent = t(`studio.top.${state}`, { count: open, version: model.version ?? 0 });
+  $("saved").classList.toggle("bad", Boolean(queue.stopped) || queue.away);
 }
 
-// Somebody else went on meanwhile: show what, keep what is mine, and let the planner say.
 function conflict(error, act) {
-  const { details } = error;
-  const others = [...new Set(details.steps.map((step) => step.actor))].join("、");
-  const mine = new Map();
-  for (const id of act.body.units ?? []) mine.set(model.placeOf.get(id), model.label[model.placeOf.get(id)]);
-  act.undo?.();
-  const settle = async (again) => {
-    box.hidden = true;
-    if (details.recut) await openPlan(model.plan.id, { keepQueue: true });
-    else model.apply({ ...details, units: details.units });
-    model.version = details.version;
-    if (again) for (const [place, label] of mine) if (model.grids.has(label) || act.body.label === null) model.put(place, label);
-    queue.resume({ again });
-    refreshed(null);
-  };
-  const box = fill(
-    "conflict",
-    el("h2", { id: "conflict-title" }, t("studio.conflict.title", { who: others })),
-    el("ul", { class: "plain" }, details.steps.slice(-5).map((step) => el("li", {}, `${step.sequence} · ${step.actor} · `, actWords(step), ` ${(step.labels ?? []).map(shortOf).join("、")}`))),
-    el("p", {}, t("studio.conflict.mine", { act: act.about ?? "" })),
-    el("div", { class: "row" }, el("button", { type: "button", class: "main", id: "again", onclick: () => settle(true) }, t("studio.conflict.again")), el("button", { type: "button", id: "drop", onclick: () => settle(false) }, t("studio.conflict.drop"))),
-  );
-  box.hidden = false;
-  $("again").focus();
+  const reload = () => openPlan(model.plan.id, { keepQueue: true });
+  askAfterConflict({ model, queue, error, act, reload, settled: () => refreshed(null) });
 }
 
-function actWords(step) {
-  try {
-    return t(`studio.act.${step.act}`);
-  } catch {
-    return step.act;
-  }
+// Where a drawing and whole units part; null takes it off the map.
+function misfit(pieces) {
+  layer.misfit = pieces === null ? null : pieces.features.flatMap((one) => rings(one.geometry));
+  layer.reproject();
+  layer.top();
 }
 
-function view(kind) {
-  stopPreview();
-  tools.cancel();
-  model.mode = kind === "before" ? "before" : "after";
-  layer.swipe = kind === "swipe" ? Number($("swipe").querySelector("input").value) / 1000 : null;
-  $("swipe").hidden = kind !== "swipe";
-  swipeLine();
-  for (const button of document.querySelectorAll("[data-view]")) button.setAttribute("aria-pressed", String(button.dataset.view === kind));
-  layer.draw();
-}
-
-function swipeLine() {
-  const line = $("swipe-line");
-  line.hidden = layer.swipe === null;
-  line.style.left = `${(layer.swipe ?? 0) * 100}%`;
+function rings({ type, coordinates, geometries = [] }) {
+  if (type === "Polygon") return [coordinates.map((ring) => ring.flatMap(([lon, lat]) => model.toSteps(lon, lat)))];
+  if (type === "MultiPolygon") return coordinates.flatMap((one) => rings({ type: "Polygon", coordinates: one }));
+  return geometries.flatMap(rings);
 }
 
 function stopPreview() {
@@ -340,10 +320,6 @@ function unitWords(place) {
   const households = model.households[place];
   const compound = model.compounds.find((one) => one.code === model.compoundOf[place]);
   return [label === null ? t("studio.map.nobody") : `${shortOf(label)} ${model.nameOf(label)}`, compound?.name, t("studio.map.unit", { households: Number.isNaN(households) ? "?" : households, area: Math.round(model.area[place]) })].filter(Boolean).join(" · ");
-}
-
-function tongue() {
-  return document.documentElement.lang.startsWith("en") ? "en" : "zh";
 }
 
 function lonlat(steps) {
@@ -365,7 +341,10 @@ async function openFirst() {
   fill("community", communities.map((one) => el("option", { value: one.community_code }, one.name)));
   const asked = new URLSearchParams(location.search);
   const code = asked.get("community") ?? communities[0]?.community_code;
-  if (!code) return tell(t("studio.top.no_community"), { bad: true });
+  if (!code) {
+    document.querySelector(".studio-frame").replaceChildren(el("div", { class: "card gate", id: "nothing" }, el("p", {}, t("studio.top.no_community"))));
+    return null;
+  }
   $("community").value = code;
   return openCommunity(code, Number(asked.get("plan")) || null);
 }
@@ -387,7 +366,7 @@ function list(plans) {
   fill("plan", plans.map((one) => el("option", { value: String(one.id) }, `${one.name} · ${t(`studio.state.${one.state}`)}`)));
 }
 
-async function openPlan(id, { keepQueue = false } = {}) {
+async function openPlan(id, { keepQueue = false, list: again = false } = {}) {
   try {
     if (!keepQueue) queue.clear();
     const another = model.plan?.id !== id;
@@ -404,13 +383,16 @@ async function openPlan(id, { keepQueue = false } = {}) {
       layer.colours = { after: new Map(), before: new Map() };
     }
     layer.rebuild();
-    snapping.clearLayers();
-    for (const street of model.streets) for (const line of street.lines) snapping.addLayer(snapLine(line));
+    cutting.load();
     refreshed(null);
     panels.grids();
+    await editions.read();
+    if (panels.current === "more") more.draw();
     if (another) {
       compare.chosen = "";
       proposals.reset();
+    }
+    if (another || again) {
       const { plans } = await api(`/api/v1/communities/${body.plan.community_code}/plans`);
       list(plans);
     }
@@ -429,44 +411,6 @@ function wholeMap() {
   if (model.count) fit(boundsOf(model.ids.map((_, place) => place)));
 }
 
-function snapLine(flat) {
-  const points = [];
-  for (let k = 0; k < flat.length; k += 2) points.push(lonlat([flat[k], flat[k + 1]]));
-  return L.polyline(points, SNAP_STYLE);
-}
-
 function newPlan() {
   newPlanDialog({ code: $("community").value, plans: compare.plans ?? [], open: openPlan });
 }
-
-async function download(name) {
-  try {
-    const found = await api(`/api/v1/plans/${model.plan.id}/${name}`);
-    const blob = found instanceof Blob ? found : new Blob([JSON.stringify(found)], { type: "application/geo+json" });
-    const link = el("a", { href: URL.createObjectURL(blob), download: `plan-${model.plan.id}-${name}` });
-    link.click();
-    URL.revokeObjectURL(link.href);
-  } catch (error) {
-    tellError(error);
-  }
-}
-
-async function upload(input) {
-  const file = input.files[0];
-  if (!file) return;
-  const body = new FormData();
-  body.append("file", file);
-  body.append("version", String(model.version));
-  const table = file.name.toLowerCase().endsWith(".csv");
-  try {
-    const outcome = await api(`/api/v1/plans/${model.plan.id}/${table ? "units.csv" : "fit"}`, { method: "POST", body });
-    const { report } = outcome;
-    model.apply(outcome);
-    tell(table ? t("studio.compare.read", { assigned: report.assigned, missing: report.missing.length, unknown: report.unknown.length }) : t("studio.compare.fitted", { assigned: report.assigned, missing: report.missing.length, area: Math.round(report.misfit_m2) }));
-  } catch (error) {
-    tellError(error);
-  }
-  input.value = "";
-}
-
-

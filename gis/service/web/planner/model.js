@@ -273,6 +273,20 @@ export class Model extends EventTarget {
     return grid?.name || this.base?.names?.[label] || shortOf(label);
   }
 
+  // What a grid took the place of: codes of its own kind, and of the departments' nets that were merged.
+  heirsOf(label) {
+    const done = [];
+    const undone = [];
+    for (const step of this.steps) {
+      if (step.act === "undo") undone.push(done.pop());
+      else if (step.act === "redo") done.push(undone.pop());
+      else done.push(step);
+    }
+    const merged = done.findLast((step) => step?.act === "merge_nets")?.facts;
+    const given = Object.entries(merged?.codes ?? {}).find(([, code]) => code === label)?.[0] ?? label;
+    return [...(this.grids.get(label)?.predecessors ?? []).map(shortOf), ...(merged?.predecessors?.[given] ?? [])];
+  }
+
   toLonLat([x, y]) {
     return [(this.origin[0] + x) / 1e8, (this.origin[1] + y) / 1e8];
   }

@@ -202,7 +202,7 @@ export function shortened(words) {
   return words.replace(/(?<![0-9])[0-9]{16}(?![0-9])/g, (code) => names.get(code) ?? code).replace(/(?<![0-9])[0-9]{12}(?=[0-9]{3}(?![0-9]))/g, "");
 }
 
-function actName(step) {
+export function actName(step) {
   const key = `studio.act.${step.act}`;
   try {
     return t(key);

@@ -4,6 +4,8 @@ import { api, el, fill, language, t, tell, tellError, token } from "../shell.js"
 import { colour, PALETTE } from "./colours.js";
 import { shortened } from "./panels.js";
 
+const ENDED = new Set(["done", "cancelled", "failed"]);
+const AGAIN_MS = 1500;
 const GOALS = ["minimal-change", "compact", "balanced"];
 const FIGURES = [
   ["in_range", (m) => `${m.in_range}/${m.grids}`],
@@ -34,7 +36,7 @@ export class Proposals {
       if (proposals.length === 0) return;
       this.job = await api(`/api/v1/plans/${this.model.plan.id}/proposals/${proposals[0].id}`);
       this.draw();
-      if (!["done", "cancelled", "failed"].includes(this.job.state)) this.follow();
+      if (!ENDED.has(this.job.state)) this.follow();
     } catch (error) {
       tellError(error);
     }
@@ -71,33 +73,50 @@ export class Proposals {
     }
   }
 
-  // Events over fetch, for EventSource can send no token.
+  // Follow the search to its end; a stream that breaks off on the way is taken up again.
   async follow() {
     this.stop?.abort();
     const stop = (this.stop = new AbortController());
-    const id = this.job.id;
-    const path = `/api/v1/plans/${this.model.plan.id}/proposals/${id}`;
+    const path = `/api/v1/plans/${this.model.plan.id}/proposals/${this.job.id}`;
+    this.last = null;
     try {
-      const answer = await fetch(`${path}/events`, { headers: { Authorization: `Bearer ${token()}` }, signal: stop.signal });
-      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-      let rest = "";
       for (;;) {
-        const { value, done } = await reader.read();
-        if (done) break;
-        const events = (rest + value).split("\n\n");
-        rest = events.pop();
-        for (const event of events) {
-          const data = event.split("\n").find((line) => line.startsWith("data: "));
-          if (data) this.job = { ...this.job, ...JSON.parse(data.slice(6)) };
-        }
+        await this.#stream(`${path}/events`, stop.signal);
+        this.job = await api(path, { signal: stop.signal });
         this.progress();
+        if (ENDED.has(this.job.state)) break;
+        await new Promise((done) => setTimeout(done, AGAIN_MS));
       }
-      this.job = await api(path);
-      this.progress();
       this.results();
       tell(t(`studio.propose.state_${this.job.state}`));
     } catch (error) {
       if (error.name !== "AbortError") tellError(error);
+    }
+  }
+
+  // Events over fetch, for EventSource can send no token.
+  async #stream(path, signal) {
+    const headers = { Authorization: `Bearer ${token()}`, Accept: "text/event-stream" };
+    if (this.last !== null) headers["Last-Event-ID"] = this.last;
+    try {
+      const answer = await fetch(path, { headers, signal });
+      if (!answer.ok) return;
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = "";
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) return;
+        const events = (rest + value).split("\n\n");
+        rest = events.pop();
+        for (const line of events.flatMap((event) => event.split("\n"))) {
+          if (line.startsWith("id: ")) this.last = line.slice(4);
+          if (line.startsWith("data: ")) this.job = { ...this.job, ...JSON.parse(line.slice(6)) };
+        }
+        this.progress();
+      }
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      // Whatever broke it: how the search stands is asked for, and the stream begun again.
     }
   }
 
@@ -112,7 +131,7 @@ export class Proposals {
     fill(
       this.status,
       going ? el("div", { class: "bar-line", role: "progressbar", "aria-valuenow": String(Math.round(done * 100)), "aria-label": t("studio.propose.progress") }, bar) : null,
-      el("p", { class: "soft" }, t(`studio.propose.state_${job.state}`), best && going ? ` · ${t("studio.propose.best", { range: FIGURES[0][1](best), moved: best.households_moved ?? 0 })}` : ""),
+      el("p", { class: "soft" }, t(going && job.progress?.stage === "preparing" ? "studio.propose.preparing" : `studio.propose.state_${job.state}`), best && going ? ` · ${t("studio.propose.best", { range: FIGURES[0][1](best), moved: best.households_moved ?? 0 })}` : ""),
       going ? el("button", { type: "button", class: "small", id: "cancel-proposal", onclick: () => this.cancel() }, t("studio.propose.cancel")) : null,
       (job.words ?? []).length ? el("ul", { class: "plain reasons" }, job.words.map((one) => el("li", {}, shortened(one[language])))) : null,
     );

@@ -123,7 +123,9 @@ export class Publisher {
       tell(t("studio.publish.done", { number: done.edition.number, incidents: done.incidents_moved }));
       await this.acts.reload();
     } catch (error) {
-      problem.textContent = error.mend ? `${error.message} — ${error.mend}` : error.message;
+      fill(problem, error.mend ? `${error.message} — ${error.mend}` : error.message);
+      // Somebody published other borders meanwhile: the way on is to put the plan on their edition.
+      if (error.details?.last) problem.append(" ", el("button", { type: "button", class: "small", onclick: () => { this.dialog.close(); this.acts.rebase(); } }, t("studio.top.stale_look")));
       problem.hidden = false;
       button.disabled = false;
     }

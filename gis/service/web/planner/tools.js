@@ -9,8 +9,8 @@ const KEYS = { v: "choose", b: "paint", l: "lasso", f: "flip", s: "cut", c: "say
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 export class Tools {
-  constructor({ map, layer, model, box, acts, say }) {
-    Object.assign(this, { map, layer, model, box, acts, say });
+  constructor({ map, layer, model, box, acts, say, cutting }) {
+    Object.assign(this, { map, layer, model, box, acts, say, cutting });
     this.tool = "choose";
     this.radius = 0;
     this.stroke = null;
@@ -41,8 +41,8 @@ export class Tools {
     const drags = tool === "choose";
     if (drags) this.map.dragging.enable();
     else this.map.dragging.disable();
-    this.map.pm.disableDraw();
-    if (tool === "cut") this.acts.startCut();
+    if (tool === "cut" && this.ready) this.cutting.start();
+    else this.cutting.stop();
     this.layer.brush = null;
     this.hint();
   }
@@ -73,7 +73,7 @@ export class Tools {
   }
 
   get ready() {
-    return this.model.plan?.state === "draft" && this.model.mode === "after" && this.layer.swipe === null;
+    return this.model.plan?.state === "draft" && !this.model.previewed && this.model.mode === "after" && this.layer.swipe === null;
   }
 
   #pointOf(event) {
@@ -257,13 +257,13 @@ export class Tools {
       event.preventDefault();
       return;
     }
-    if (event.key === "Escape" && this.tool === "cut") {
-      this.use("choose");
+    if (typing) return;
+    if (event.key === "Escape") {
+      this.#back();
       return;
     }
-    if (typing) return;
-    if (event.key === "Enter" && this.tool === "cut") {
-      this.map.pm.Draw.Line._finishShape?.();
+    if (event.key === "Enter" && this.tool === "cut" && this.cutting.points > 0) {
+      this.cutting.finish();
       return;
     }
     const control = event.ctrlKey || event.metaKey;
@@ -278,6 +278,19 @@ export class Tools {
       this.use(KEYS[key]);
     } else if (!control && key === "m" && this.model.picked.size > 1) {
       this.acts.merge();
+    }
+  }
+
+  // Escape, where no stroke is under way: the line, the tool, then what is chosen.
+  #back() {
+    if (this.acts.leavePreview()) return;
+    if (this.tool === "cut" && this.cutting.drop()) this.say(t("studio.hint.line_dropped"));
+    else if (this.tool !== "choose") this.use("choose");
+    else if (this.layer.marked.size > 0 || this.model.picked.size > 0 || this.model.chosen !== null) {
+      this.layer.marked.clear();
+      this.model.picked.clear();
+      this.model.dropNew();
+      this.model.choose(null);
     }
   }
 
