@@ -136,6 +136,34 @@ class Cluster:
                 else:
                     self.stop()
 
+    def stuck_holder(self, *, wait_s: float) -> int | None:
+        """Tell which process has kept the cluster to itself for longer than starting or stopping takes.
+
+        Parameters
+        ----------
+        wait_s
+            How long to wait for it to let go.
+
+        Returns
+        -------
+        int or None
+            Its number; 0 where it is not known; None where the cluster can be used.
+        """
+        until = time.monotonic() + wait_s
+        for name, kind in (("users.lock", fcntl.LOCK_SH), ("start.lock", fcntl.LOCK_EX)):
+            path = self.folder / name
+            while path.exists():
+                with path.open("r+") as file:
+                    try:
+                        fcntl.flock(file, kind | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        if time.monotonic() > until:
+                            return _lock_holder(path)
+                    else:
+                        break
+                time.sleep(0.1)
+        return None
+
     def is_running(self) -> bool:
         """Tell whether the cluster's server runs and takes connections.
 
@@ -308,6 +336,18 @@ class Cluster:
                 mend="check the folder's owner and the free space",
             )
         return subprocess.CompletedProcess(done.args, done.returncode, words, "")
+
+
+def _lock_holder(path: Path) -> int:
+    """Find who holds a file's lock in Linux's own list; 0 where there is none."""
+    node = path.stat().st_ino
+    try:
+        lines = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return 0
+    # 1: FLOCK  ADVISORY  WRITE 4711 fe:00:131077 0 EOF
+    held = [line.split() for line in lines if "->" not in line]
+    return next((int(row[4]) for row in held if row[5].endswith(f":{node}")), 0)
 
 
 def _account() -> pwd.struct_passwd | None:
