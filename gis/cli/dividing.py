@@ -9,10 +9,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
@@ -21,6 +22,7 @@ from gis.errors import InputError
 from gis.settings import settings
 
 if TYPE_CHECKING:
+    from gis.planning.propose import DistrictProgress
     from gis.service.checking import Checked
 
 _out = Console(soft_wrap=True, highlight=False)
@@ -132,14 +134,46 @@ def propose(
     ] = "minimal-change",
     seconds: Annotated[float, typer.Option(min=1, help="The budget, on two free cores.")] = 60,
     seed: Annotated[int, typer.Option(help="The same seed gives the same plans.")] = 0,
+    community: Annotated[
+        str | None,
+        typer.Option(help="The units' column of communities: each is proposed for by itself, in parallel."),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Communities at a time, with --community (all cores).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
 ) -> None:
     """Propose three to five divisions of units into grids; Ctrl-C stops early with the best so far.
 
-    Exit status 1 where no plan keeps every rule; the nearest one is written, and the reasons are told.
+    Exit status 1 where no plan keeps every rule; the nearest one is written, and the reasons are told. With
+    --community the units are a district's, --seconds is for each community, and one that cannot be planned
+    does not stop the others.
 
     Example: `wangge propose --units units.gpkg --households HH --goal compact --seconds 30 -o plan.geojson`
     """
+    wanted: dict[str, Any] = {
+        "households": households,
+        "unit_id": unit_id,
+        "current": current,
+        "compounds": compounds,
+        "barriers": barriers,
+        "crs": crs,
+        "households_min": least,
+        "households_max": most,
+        "k": k,
+        "goal": goal,
+        "seconds": seconds,
+        "seed": seed,
+    }
+    if community is not None:
+        _propose_district(units, out, community, processes, as_json=as_json, wanted=wanted)
+        return
+    if processes is not None:
+        raise InputError(
+            "one community is one search",
+            where="--processes",
+            mend="name the units' communities by --community",
+        )
     from gis.service.plans.proposing_files import propose_file
 
     with (
@@ -150,28 +184,29 @@ def propose(
         done = propose_file(
             units,
             out,
-            households=households,
-            unit_id=unit_id,
-            current=current,
-            compounds=compounds,
-            barriers=barriers,
-            crs=crs,
-            households_min=least,
-            households_max=most,
-            k=k,
-            goal=goal,
-            seconds=seconds,
-            seed=seed,
             progress=lambda now: bar.update(task, completed=now.done, description=now.stage),
             cancelled=cancelled,
+            **wanted,
         )
     plans = done.proposals.plans
     if as_json:
         typer.echo(json.dumps(done.as_dict(), ensure_ascii=False, default=float))
     else:
+        if done.read.rows or done.read.notes:
+            print_account(_out, done.read)
+        if done.unowned[0]:
+            _out.print(
+                f"{done.unowned[0]} units with {done.unowned[1]:,} households are in no grid now; "
+                "they count as moved, whichever grid they come to."
+            )
         for reason in done.proposals.reasons:
             _out.print(reason.words("en"), markup=False)
-        shown = [key for key in plans[0].metrics if any(plan.metrics.get(key) is not None for plan in plans)]
+        shown = [
+            key
+            for key in plans[0].metrics
+            # What the search minimised, faults included, tells nobody anything.
+            if key != "price_m" and any(plan.metrics.get(key) is not None for plan in plans)
+        ]
         table = Table("", *[plan.variant for plan in plans], box=None, header_style="bold")
         for key in shown:
             table.add_row(key, *[_figure(plan.metrics.get(key)) for plan in plans])
@@ -182,6 +217,53 @@ def propose(
             f"The best plan's grids are in {done.grids}, each unit's grid in every plan in {done.units}."
         )
     if not plans[0].feasible:
+        raise typer.Exit(1)
+
+
+def _propose_district(
+    units: Path, out: Path, community: str, processes: int | None, *, as_json: bool, wanted: dict[str, Any]
+) -> None:
+    from gis.service.plans.proposing_district import propose_district_file
+
+    with (
+        Progress(console=Console(stderr=True), transient=True, disable=as_json) as bar,
+        stopped_early() as cancelled,
+    ):
+        task = bar.add_task("propose", total=1.0)
+
+        def tell(now: DistrictProgress) -> None:
+            words = f"{now.done} of {now.total} communities"
+            bar.update(task, completed=now.share, description=words)
+
+        done = propose_district_file(
+            units,
+            out,
+            community=community,
+            processes=processes,
+            progress=tell,
+            cancelled=cancelled,
+            **wanted,
+        )
+    if as_json:
+        typer.echo(json.dumps(done.as_dict(), ensure_ascii=False, default=float))
+    else:
+        table = Table(
+            "community", "grids", "in range", "compactness", "", box=None, header_style="bold", pad_edge=False
+        )
+        for one in done.answers:
+            if one.kept is None:
+                table.add_row(escape(one.community_code), "", "", "", f"[red]{escape(str(one.error))}[/]")
+                continue
+            best = one.kept["plans"][0]
+            words = "; ".join(found["words"]["en"] for found in one.kept["reasons"] + best["violations"])
+            figures = [
+                _figure(best["metrics"].get(key)) for key in ("grids", "in_range", "polsby_popper_mean")
+            ]
+            table.add_row(escape(one.community_code), *figures, escape(words))
+        _out.print(table)
+        if done.grids is not None:
+            _out.print(f"The best plans' grids are in {done.grids}, each unit's grid in {done.units}.")
+    if not done.feasible:
         raise typer.Exit(1)
 
 

@@ -6,13 +6,20 @@
 
 from __future__ import annotations
 
-from gis.planning.propose.district import DistrictProgress, propose_district, warm_up
+from gis.planning.propose.district import (
+    CommunityAnswer,
+    DistrictProgress,
+    proposals_as_they_are,
+    propose_district,
+    warm_up,
+)
 from gis.planning.propose.plans import Plan, Progress, ProposalSet, grid_name
 from gis.planning.propose.problem import Problem, problem_from_arrays, problem_from_units
 from gis.planning.propose.proposing import VARIANTS, Goal, propose
 
 __all__ = [
     "VARIANTS",
+    "CommunityAnswer",
     "DistrictProgress",
     "Goal",
     "Plan",
@@ -22,6 +29,7 @@ __all__ = [
     "grid_name",
     "problem_from_arrays",
     "problem_from_units",
+    "proposals_as_they_are",
     "propose",
     "propose_district",
     "warm_up",

@@ -17,6 +17,15 @@ from gis.planning.metrics import Division
 from gis.planning.sizes import numbers
 from gis.planning.validate import validate_units
 
+_MENDS = {
+    "units_overlap": "give every piece of land to one unit: QGIS' Coverage clean does it, shapely's too",
+    "units_unmatched": "let neighbours share every vertex: QGIS' Coverage clean does it, shapely's too",
+    "unit_duplicate": "give every unit a code of its own",
+    "households_negative": "correct the count; 0 stands for a unit where nobody lives",
+    "households_missing": "count them; 0 stands for a unit where nobody lives",
+}
+"""Rule that the units break → what to do about it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:
@@ -152,7 +161,8 @@ def problem_from_units(
         raise InputError("there are no units", where="units", mend="make them with gis.planning.units")
     for found in validate_units(frame):
         if found.severity == "error":
-            raise InputError(found.words("en"), where="units", mend="mend the units and try again")
+            mend = _MENDS.get(found.rule, "mend the units and try again")
+            raise InputError(found.words("en"), where="units", mend=mend)
     counts = numbers(frame, "households", where="units")
     if (counts != np.rint(counts)).any():
         row = int(np.flatnonzero(counts != np.rint(counts))[0])

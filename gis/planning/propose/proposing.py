@@ -317,7 +317,7 @@ def _combine(run: _Run, pools: list[Pool]) -> bool:
 def _certify(run: _Run, threads: int) -> bool:
     """Bound the cost of every component; what is proved best becomes a variant."""
     for number, component in enumerate(run.components):
-        plans = [run.best[number], *(one for parts in run.variants.values() for one in parts[number])]
+        plans = [run.best[number], *(one for parts in run.variants.values() for one in parts.get(number, ()))]
         found = certify(
             component.land,
             plans,
