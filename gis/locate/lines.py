@@ -31,8 +31,8 @@ ASK = 3
 _FACES = 1 << LINES
 _MOST_EDGES = 6
 _AT_ONCE = 1 << 15
-_NEAR, _FAR = 0.04, 0.3
-"""Places are asked about at these shares of a cell's size from where two lines meet."""
+_SHARES = {2: (0.3, -0.3, 0.05, -0.05), 3: (0.12, -0.12)}
+"""By the number of lines: places are asked about at these shares of a cell's size from where two meet."""
 
 
 def face_lines(
@@ -67,105 +67,101 @@ def face_lines(
         alike = np.flatnonzero(counts == count)
         for start in range(0, len(alike), _AT_ONCE):
             some = alike[start : start + _AT_ONCE]
-            edges = records[first[some][:, None] + np.arange(count)]
+            edges = np.ascontiguousarray(records[first[some] + np.arange(count)[:, None]].transpose(0, 2, 1))
             # Counted from the top cell's corner from here on; heights that stand for none stay as far away.
-            edges[:, :, :2] -= (corner - local)[some][:, None]
-            edges[:, :, 4:6] -= (corner - local)[some][:, None, 1:]
-            _fill(lines, some, edges, base[some], local[some], size)
+            away = (corner - local)[some].T
+            edges[:, :2] -= away
+            edges[:, 4:6] -= away[1]
+            _fill(lines, some, edges, base[some], local[some].T, size)
     return lines
 
 
 def _fill(lines: NDArray[np.int32], some: Ints, edges: Ints, base: Ints, low: Ints, size: Ints) -> None:
-    """Fill the lines of leaves with equally many edges, shape (leaves, edges, RECORD)."""
+    """Fill the lines of n leaves with equally many edges, shape (edges, RECORD, n)."""
     a, b, c, kept = _distinct(edges, low, size)
-    fits = (kept.sum(axis=1) <= LINES) & (np.abs(edges[:, :, 2:4]).max(axis=(1, 2)) < 2**31)
-    a, b, c, kept = a[fits], b[fits], c[fits], kept[fits]
-    edges, base, low = edges[fits], base[fits], low[fits]
-    number = kept.sum(axis=1)
-    order = np.argsort(~kept, axis=1, kind="stable")[:, :LINES]
-    a, b, c = (np.take_along_axis(np.where(kept, of, 0), order, axis=1) for of in (a, b, c))
-    missing = LINES - a.shape[1]
-    if missing > 0:
-        a, b, c = (np.pad(of, ((0, 0), (0, missing))) for of in (a, b, c))
-    c[np.arange(LINES) >= number[:, None]] = 1  # 0·x − 0·y is never 1: a line that is not there
-    table = np.full((len(base), _FACES), -2, dtype=np.int64)
+    number = kept.sum(axis=0)
+    widest = np.abs(edges[:, 2:4]).max(axis=(0, 1))
+    order = np.argsort(~kept, axis=0, kind="stable")[:LINES]
+    a, b, c = (np.take_along_axis(of, order, axis=0) for of in (a, b, c))
     for used in range(LINES + 1):
-        alike = np.flatnonzero(number == used)
-        if len(alike):
-            places = _places(a[alike, :used], b[alike, :used], c[alike, :used], low[alike], size)
-            _ask(table, alike, edges[alike], base[alike], a[alike], b[alike], c[alike], places)
-    owners, code = _coded(table)
-    rows = some[fits]
-    lines[rows, :6] = np.ascontiguousarray(c).view(np.int32).reshape(len(c), 6)
-    lines[rows, 6:9] = a
-    lines[rows, 9:12] = b
-    lines[rows, 12:15] = owners
-    lines[rows, 15] = code
+        at = np.flatnonzero((number == used) & (widest < 2**31))
+        if not len(at):
+            continue
+        a_at, b_at, c_at = (of[:used, at] for of in (a, b, c))
+        table = np.full((len(at), _FACES), -2, dtype=np.int64)
+        _ask(table, edges[:, :, at], base[at], a_at, b_at, c_at, _places(a_at, b_at, c_at, low[:, at], size))
+        owners, code = _coded(table)
+        rows = some[at]
+        third = np.ones((len(at), LINES), dtype=np.int64)  # 0·x − 0·y is never 1: a line that is not there
+        third[:, :used] = c_at.T
+        lines[rows, :6] = third.view(np.int32)
+        lines[rows, 6 : 6 + used] = a_at.T
+        lines[rows, 9 : 9 + used] = b_at.T
+        lines[rows, 12:15] = owners
+        lines[rows, 15] = code
 
 
 def _distinct(edges: Ints, low: Ints, size: Ints) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]]:
     """Write the edges' lines in lowest terms, and mark those that part the cell, each once."""
-    x1, y1, b, a = (edges[:, :, column] for column in range(4))
-    common = np.maximum(np.gcd(a, b), 1)
-    a, b = a // common, b // common
+    x1, y1, b, a = (edges[:, column] for column in range(4))
+    if len(edges) > 1:
+        common = np.maximum(np.gcd(a, b), 1)
+        a, b = a // common, b // common
     # Both products may wrap; their difference is small, for the line runs by the cell.
     c = a * x1 - b * y1 + (a == 0)
-    low_x, low_y = low[:, :1], low[:, 1:]
-    high_x, high_y = low_x + size[0] - 1, low_y + size[1] - 1
-    least = a * low_x - np.where(b > 0, b * high_y, b * low_y)
-    most = a * high_x - np.where(b > 0, b * low_y, b * high_y)
-    kept = (least < c) & (most >= c)
-    for later in range(1, edges.shape[1]):
+    high_x, high_y = low[0] + size[0] - 1, low[1] + size[1] - 1
+    falls = b > 0
+    least = a * low[0] - b * np.where(falls, high_y, low[1])
+    most = a * high_x - b * np.where(falls, low[1], high_y)
+    kept: NDArray[np.bool_] = (least < c) & (most >= c)
+    for later in range(1, len(edges)):
         for earlier in range(later):
-            same = (a[:, later] == a[:, earlier]) & (b[:, later] == b[:, earlier])
-            kept[:, later] &= ~(same & (c[:, later] == c[:, earlier]) & kept[:, earlier])
+            same = (a[later] == a[earlier]) & (b[later] == b[earlier]) & (c[later] == c[earlier])
+            kept[later] &= ~(same & kept[earlier])
     return a, b, c, kept
 
 
 def _ask(
-    table: Ints,
-    rows: Ints,
-    edges: Ints,
-    base: Ints,
-    a: Ints,
-    b: Ints,
-    c: Ints,
-    places: list[tuple[Ints, Ints]],
+    table: Ints, edges: Ints, base: Ints, a: Ints, b: Ints, c: Ints, places: list[tuple[Ints, Ints]]
 ) -> None:
     """Write the owners of some places of each cell into the table, by the face that each lies in."""
+    row = np.arange(len(base)) * _FACES
+    flat = table.reshape(-1)
+    change = edges[:, 7] - edges[:, 6]
     for x, y in places:
-        face = np.zeros(len(rows), dtype=np.int64)
-        for line in range(LINES):
-            face |= (a[:, line] * x - b[:, line] * y >= c[:, line]).astype(np.int64) << line
-        owner = base.copy()
-        for edge in range(edges.shape[1]):
-            x1, y1, dx, dy, lowest, above, left, right = edges[:, edge].T
-            counts = (y >= lowest) & (y < above) & (dy * (x - x1) - dx * (y - y1) >= 0)
-            owner += np.where(counts, right - left, 0)
-        table[rows, face] = owner - 1
+        face = row.copy()
+        for line in range(len(a)):
+            face += (a[line] * x - b[line] * y >= c[line]).astype(np.int64) << line
+        owner = base - 1
+        for edge, step in zip(edges, change, strict=True):
+            x1, y1, dx, dy, lowest, above = edge[:6]
+            counts = (y >= lowest) & (y < above) & (dy * (x - x1) >= dx * (y - y1))
+            owner += step * counts
+        flat[face] = owner
 
 
 def _places(a: Ints, b: Ints, c: Ints, low: Ints, size: Ints) -> list[tuple[Ints, Ints]]:
     """Choose places in each cell: its corners, and between the lines about each point where two meet."""
-    west, south = low.T
+    west, south = low
     east, north = west + size[0] - 1, south + size[1] - 1
     places = [(west, south), (east, south), (west, north), (east, north)]
-    for one in range(a.shape[1]):
+    long = np.hypot(a, b)
+    ahead, up = b / long, a / long
+    for one in range(len(a)):
         for other in range(one):
             a1, b1, c1, a2, b2, c2 = (
-                array[:, line].astype(np.float64) for line in (one, other) for array in (a, b, c)
+                of[line].astype(np.float64) for line in (one, other) for of in (a, b, c)
             )
             cross = a1 * b2 - a2 * b1
             parallel, cross = cross == 0, np.where(cross == 0, 1.0, cross)
             x = np.where(parallel, (west + east) / 2, (c1 * b2 - c2 * b1) / cross)
             y = np.where(parallel, (south + north) / 2, (a2 * c1 - a1 * c2) / cross)
             x, y = np.clip(x, west, east), np.clip(y, south, north)
-            long1, long2 = np.hypot(a1, b1), np.hypot(a2, b2)
             for sign in (1, -1):
-                u, v = b1 / long1 + sign * b2 / long2, a1 / long1 + sign * a2 / long2
-                long = np.maximum(np.hypot(u, v), 1e-9)
-                for share in (_FAR, -_FAR, _NEAR, -_NEAR):
-                    away = share * size.min() / long
+                u, v = ahead[one] + sign * ahead[other], up[one] + sign * up[other]
+                between = np.maximum(np.hypot(u, v), 1e-9)
+                for share in _SHARES[len(a)]:
+                    away = share * size.min() / between
                     places.append(
                         (
                             np.clip(np.rint(x + away * u), west, east).astype(np.int64),
