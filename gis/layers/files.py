@@ -40,7 +40,8 @@ from gis.layers.coordinates import Extent, swapped_hint
 from gis.layers.file_writers import write_layer
 from gis.layers.geojson_files import read_geojson
 from gis.layers.raw_table import RawTable, settle_datum
-from gis.layers.repair import Kind, repair_geometries
+from gis.layers.repair import repair_geometries
+from gis.layers.repair_account import Kind
 from gis.layers.report import Action, ImportReport, ImportRow, listed
 from gis.layers.row_identity import codes_as_text, identify_rows, refuse_damaged
 from gis.layers.short_names import restore_names

@@ -31,7 +31,7 @@ from gis.layers.files import read_layer
 from gis.layers.frames import Written, lock, write_frame
 from gis.layers.record import Audit
 from gis.layers.refusals import explain
-from gis.layers.repair import Kind
+from gis.layers.repair_account import Kind
 from gis.layers.report import Action, ImportReport, ImportRow
 from gis.layers.row_checks import check_columns, check_rows, column_kind, complete_columns
 from gis.layers.schema import layer_model

@@ -13,12 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis.lattice import snap
-from gis.layers.repair import repair_geometries, repair_polygons
+from gis.layers.repair import Repaired, repair_geometries
 from gis.layers.report import Action
 
 
+def _mended(shapes) -> Repaired:
+    return repair_geometries(shapes, kind="polygon")
+
+
 def _one(wkt):
-    repaired = repair_polygons([shapely.from_wkt(wkt)])
+    repaired = _mended([shapely.from_wkt(wkt)])
     return repaired.geometries[0], (repaired.changes[0] if repaired.changes else None)
 
 
@@ -92,7 +96,7 @@ def test_null_and_not_a_number_are_refused_and_the_good_ones_stay():
     nan = shapely.Polygon([(0, 0), (1, 0), (1, 1)])
     nan = shapely.transform(nan, lambda xy: np.where(xy == 1, np.nan, xy))
     good = shapely.box(0, 0, 1, 1)
-    repaired = repair_polygons([None, nan, good])
+    repaired = _mended([None, nan, good])
     assert repaired.refused.tolist() == [True, True, False]
     assert repaired.geometries[2].equals(good)
     assert [change.position for change in repaired.changes] == [0, 1]
@@ -100,7 +104,7 @@ def test_null_and_not_a_number_are_refused_and_the_good_ones_stay():
 
 def test_tidying_is_counted_and_not_held_against_a_row():
     clockwise = shapely.from_wkt("POLYGON Z((0 0 5,0 1 5,1 1 5,0 0 5))")
-    repaired = repair_polygons([clockwise])
+    repaired = _mended([clockwise])
     assert repaired.changes == ()
     assert repaired.tidied == {"z": 1, "clockwise": 1, "single": 1}
     assert shapely.is_ccw(repaired.geometries[0].geoms[0].exterior)
@@ -124,7 +128,7 @@ def test_neighbours_of_a_mended_polygon_get_its_new_vertex():
     left = shapely.from_wkt("POLYGON((0 0,1 0,1 1,0 1,0 0))")
     crossed = shapely.from_wkt("POLYGON((0 0,1 0,1 1,0.9 0.5,1.1 0.4,0.9 0.3,0 1,0 0))")
     right = shapely.from_wkt("POLYGON((1 0,2 0,2 1,1 1,1 0))")
-    repaired = repair_polygons([crossed, right])
+    repaired = _mended([crossed, right])
     new = {tuple(xy) for xy in shapely.get_coordinates(repaired.geometries[0]).tolist()}
     border = {xy for xy in new if xy[0] == 1 and 0 < xy[1] < 1}
     assert border, "the case must make vertices on the shared edge"
@@ -141,7 +145,7 @@ def test_a_coverage_stays_one_through_snapping(seed):
     points = shapely.multipoints([111.6, 40.8] + rng.random((40, 2)) * 0.01 / 3)
     tiles = shapely.get_parts(shapely.delaunay_triangles(points))
     before = shapely.coverage_is_valid(tiles)
-    repaired = repair_polygons(tiles)
+    repaired = _mended(tiles)
     assert before
     assert not repaired.refused.any()
     assert shapely.coverage_is_valid(repaired.geometries)
@@ -152,7 +156,7 @@ def test_a_coverage_stays_one_through_snapping(seed):
 @settings(max_examples=300, deadline=None)
 def test_any_ring_ends_valid_on_the_lattice_or_is_refused(ring):
     polygon = shapely.Polygon([(111.6 + x * 1e-8 * 3, 40.8 + y * 1e-8) for x, y in ring])
-    repaired = repair_polygons([polygon])
+    repaired = _mended([polygon])
     shape = repaired.geometries[0]
     if shape is None:
         assert repaired.changes[0].action is Action.REFUSED
@@ -168,16 +172,16 @@ def test_a_second_repair_finds_nothing(shared_data):
         document = json.loads((shared_data / f"{name}.geojson").read_text())
         features = document.get("features", [document])
         shapes = shapely.from_geojson([json.dumps(f["geometry"]) for f in features])
-        once = repair_polygons(shapes)
+        once = _mended(shapes)
         assert not once.refused.any()
-        again = repair_polygons(once.geometries)
+        again = _mended(once.geometries)
         assert again.changes == ()
         assert shapely.equals_identical(again.geometries, once.geometries).all()
 
 
 def test_the_two_invalid_rings_of_surrey(shared_data):
     frame = gpd.read_file(shared_data / "surrey" / "lsoa2011_surrey.geojson")
-    repaired = repair_polygons(frame.geometry.to_numpy())
+    repaired = _mended(frame.geometry.to_numpy())
     assert [(change.position, change.action) for change in repaired.changes] == [
         (238, Action.REPAIRED),
         (543, Action.REPAIRED),
