@@ -35,59 +35,6 @@ def walking_areas(
     speed_m_s: float = SPEED_M_S,
     detour: float = DETOUR,
 ) -> gpd.GeoDataFrame:
-    """Draw the land within some minutes of each point.
-
-    Parameters
-    ----------
-    network
-        The network; None draws circles.
-    points
-        Points, EPSG:4490 degrees, shape (n,).
-    minutes
-        How long people walk.
-    speed_m_s
-        Metres a second.
-    detour
-        For the circles.
-
-    Returns
-    -------
-    geopandas.GeoDataFrame
-        ``point`` (row number), ``minutes``, ``method``, geometry in EPSG:4490; n × minutes rows. A point with
-        no street near it has a circle even where there is a network.
-    """
-    points = np.asarray(points, dtype=object)
-    limits = sorted(float(one) for one in minutes)
-    plane = network.plane if network is not None else Plane.around(points)
-    doors = plane.lay(points)
-    reached = np.zeros(len(points), dtype=bool)
-    shapes = np.empty((len(points), len(limits)), dtype=object)
-    if network is not None:
-        access = access_of(network, doors)
-        reached = access.there
-        shapes[reached] = _buffers(network, doors, np.array(limits) * 60 * speed_m_s, access)
-    for column, limit in enumerate(limits):
-        radius = limit * 60 * speed_m_s / detour
-        shapes[~reached, column] = shapely.buffer(doors[~reached], radius, quad_segs=24)
-    return gpd.GeoDataFrame(
-        {
-            "point": np.repeat(np.arange(len(points)), len(limits)),
-            "minutes": np.tile(limits, len(points)),
-            "method": np.repeat(np.where(reached, NETWORK_BUFFER, CIRCLE), len(limits)),
-        },
-        geometry=plane.lift(shapes.reshape(-1)),
-        crs=STORAGE_SRID,
-    )
-
-
-def merged_areas(
-    network: Network | None,
-    points: Any,
-    *,
-    minutes: Sequence[float] = MINUTES,
-    speed_m_s: float = SPEED_M_S,
-    detour: float = DETOUR,
-) -> gpd.GeoDataFrame:
     """Draw the land within some minutes of whichever point is nearest.
 
     Parameters
@@ -134,15 +81,6 @@ def merged_areas(
         geometry=plane.lift(np.array(shapes, dtype=object)),
         crs=STORAGE_SRID,
     )
-
-
-def _buffers(network: Network, doors: Geometries, limits_m: Any, access: Access) -> Geometries:
-    """Draw the network buffers of the doors that have access, shape (doors, limits)."""
-    shapes = np.empty((int(access.there.sum()), len(limits_m)), dtype=object)
-    for row, (place, far) in enumerate(_far(network, access, float(limits_m[-1]))):
-        for column, limit in enumerate(limits_m):
-            shapes[row, column] = shapely.union_all(_buffer(network, far, doors[[place]], float(limit)))
-    return shapes
 
 
 def _far(network: Network, access: Access, limit_m: float) -> Iterator[tuple[int, Floats]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from gis.walking.areas import CIRCLE, NETWORK_BUFFER, merged_areas, walking_areas
+from gis.walking.areas import CIRCLE, NETWORK_BUFFER, walking_areas
 from gis.walking.network import network_of_streets
 from tests.walking.test_minutes import at
 from tests.walking.test_network import PLANE, streets
@@ -45,22 +45,25 @@ def test_a_longer_walk_covers_a_shorter_one_and_a_river_stays_uncrossed() -> Non
 
 def test_a_point_with_no_street_near_it_gets_a_circle_and_says_so() -> None:
     network = network_of_streets(streets(("lane", [(0, 0), (500, 0)])))
-    areas = walking_areas(network, at((100, 0), (100, 900)), minutes=(5,))
-    assert areas["method"].tolist() == [NETWORK_BUFFER, CIRCLE]
-    assert areas["point"].tolist() == [0, 1]
-    assert areas.crs.to_epsg() == 4490
+    lost = walking_areas(network, at((100, 900)), minutes=(5,))
+    assert lost["method"].tolist() == [CIRCLE]
+    assert shapely.area(PLANE.lay(lost.geometry.to_numpy()))[0] == pytest.approx(
+        np.pi * (330 / 1.3) ** 2, rel=0.01
+    )
+    both = walking_areas(network, at((100, 0), (100, 900)), minutes=(5,))
+    assert both["method"].tolist() == ["mixed"]
+    assert both.crs.to_epsg() == 4490
 
 
 def test_the_land_near_any_point_is_the_union_of_what_is_near_each() -> None:
     network = network_of_streets(streets(("lane", [(0, 0), (2000, 0)]), ("lane", [(1000, 0), (1000, 900)])))
     points = at((100, 0), (900, 10), (1000, 800))
     for on, named in ((network, NETWORK_BUFFER), (None, CIRCLE)):
-        merged = merged_areas(on, points, minutes=(5, 10))
-        each = walking_areas(on, points, minutes=(5, 10))
-        assert merged["method"].tolist() == [named, named]
-        for limit, shape in zip(merged["minutes"], PLANE.lay(merged.geometry.to_numpy()), strict=True):
-            parts = PLANE.lay(each[each["minutes"] == limit].geometry.to_numpy())
-            whole = shapely.union_all(parts)
+        found = walking_areas(on, points, minutes=(5, 10))
+        assert found["method"].tolist() == [named, named]
+        each = [
+            PLANE.lay(walking_areas(on, points[[n]], minutes=(5, 10)).geometry.to_numpy()) for n in range(3)
+        ]
+        for row, shape in enumerate(PLANE.lay(found.geometry.to_numpy())):
+            whole = shapely.union_all([shapes[row] for shapes in each])
             assert shapely.area(shapely.symmetric_difference(shape, whole)) < 0.01 * shapely.area(whole)
-    lost = merged_areas(network, at((100, 0), (1500, 700)), minutes=(5,))
-    assert lost["method"].tolist() == ["mixed"]

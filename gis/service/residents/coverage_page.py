@@ -15,7 +15,7 @@ from gis.errors import InputError
 from gis.service.residents.suggesting import Suggestion, suggest_each
 from gis.service.residents.walking import CommunityCoverage, records
 from gis.texts import Language
-from gis.walking.areas import MINUTES, merged_areas
+from gis.walking.areas import MINUTES, walking_areas
 from gis.walking.coverage import Coverage, measure_coverage
 from gis.walking.minutes import doors_of
 from maps.assets import Delivery
@@ -76,10 +76,10 @@ def page_data(
             CategoryReach(
                 category=one,
                 points=points,
-                network_areas=merged_areas(measured.network, there, **drawn)
+                network_areas=walking_areas(measured.network, there, **drawn)
                 if len(there) and measured.network is not None
                 else None,
-                circle_areas=merged_areas(None, there, detour=coverage.walk.detour, **drawn)
+                circle_areas=walking_areas(None, there, detour=coverage.walk.detour, **drawn)
                 if len(there)
                 else None,
                 network_minutes=by_streets.minutes[:, at],

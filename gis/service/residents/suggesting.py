@@ -22,6 +22,9 @@ from gis.walking.siting import Siting, cover_most, shorten_most
 Goal = Literal["cover", "shorten"]
 
 _MOST_SITES = 400
+"""Candidates where several points are placed together: more would take the programme minutes."""
+_MOST_TRIED = 4000
+"""Candidates for a single point, which are simply tried one by one."""
 _AT_A_STREET_M = 15.0
 _BESIDE_M = 30.0
 
@@ -42,7 +45,9 @@ class Suggestion:
         Points, EPSG:4490, with ``grid_code`` and ``streets`` (names of the streets that meet there); in the
         order of ``siting.sites``.
     candidates
-        How many places were tried.
+        How many places were weighed.
+    places
+        How many there are; where they are too many, evenly chosen ones are weighed.
     newly
         Rows of the buildings that come within reach, shape (b,).
     """
@@ -52,6 +57,7 @@ class Suggestion:
     siting: Siting
     sites: gpd.GeoDataFrame
     candidates: int
+    places: int
     newly: NDArray[np.int64]
 
     def as_dict(self) -> dict[str, Any]:
@@ -74,6 +80,7 @@ class Suggestion:
                 for lon, lat, code, streets in rows
             ],
             "candidates": self.candidates,
+            "places": self.places,
             "buildings_newly_within": len(self.newly),
             "gain": round(self.siting.gain, 1),
             "bound": round(self.siting.bound, 1),
@@ -144,7 +151,9 @@ def suggest_each(
     if goal not in {"cover", "shorten"}:
         raise InputError(f"{goal!r} is not a goal", where="goal", mend="give cover or shorten")
     coverage, frames = measured.coverage, measured.frames
-    sites = _candidates(measured)
+    places = _places(measured)
+    step = max(1, -(-len(places) // (_MOST_TRIED if count == 1 else _MOST_SITES)))
+    sites = np.asarray(snap(places[::step]), dtype=object)
     walk = walking_metres(
         measured.network,
         doors_of(frames.buildings),
@@ -173,27 +182,24 @@ def suggest_each(
             "streets": _street_names(chosen, frames.streets),
         }
         placed = gpd.GeoDataFrame(facts, geometry=list(chosen), crs=STORAGE_SRID)
-        found.append(Suggestion(category, goal, siting, placed, len(sites), np.flatnonzero(newly)))
+        found.append(
+            Suggestion(category, goal, siting, placed, len(sites), len(places), np.flatnonzero(newly))
+        )
     return found
 
 
-def _candidates(measured: CommunityCoverage) -> NDArray[np.object_]:
+def _places(measured: CommunityCoverage) -> NDArray[np.object_]:
     """Return the places where a point could stand, on the land of the community."""
     frames, network = measured.frames, measured.network
     if network is not None:
         land = shapely.union_all(frames.grids.geometry.to_numpy())
+        shapely.prepare(land)
         places = network.plane.lift(shapely.points(network.nodes))
         places = places[shapely.dwithin(places, land, _BESIDE_M / METRES_PER_DEGREE)]
         if len(places):
-            return _some(places)
+            return np.asarray(places, dtype=object)
     doors = doors_of(frames.buildings)
-    return _some(doors[~shapely.is_missing(doors)])
-
-
-def _some(places: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Keep as many as can be weighed, from all over the community."""
-    step = max(1, -(-len(places) // _MOST_SITES))
-    return np.asarray(snap(places[::step]), dtype=object)
+    return np.asarray(doors[~shapely.is_missing(doors)], dtype=object)
 
 
 def _grid_codes(points: NDArray[np.object_], grids: gpd.GeoDataFrame) -> list[str | None]:

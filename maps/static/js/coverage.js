@@ -179,7 +179,9 @@
         const place = found.sites.map((site) => this.place(site)).join(this.say("place_joint"));
         const values = { place, limit: this.limit, before: whole(found.before), after: whole(found.after), gain: whole(found.gain), buildings: whole(found.buildings_newly_within) };
         words.push(this.say(found.sites.length > 1 ? "where_gain_many" : "where_gain", values));
-        words.push(found.proven ? this.say("where_proven", { candidates: whole(found.candidates) }) : this.say("where_bound", { bound: whole(found.bound) }));
+        const tried = { candidates: whole(found.candidates), places: whole(found.places) };
+        const proven = found.candidates < found.places ? "where_thinned" : "where_proven";
+        words.push(found.proven ? this.say(proven, tried) : this.say("where_bound", { bound: whole(found.bound) }));
       } else words.push(this.say(out > 0 ? "where_none" : "where_all", { limit: this.limit }));
       return el("p.cov-where", { id: "cov-where" }, el("strong", null, `${this.say("where")} `), words.join(" "));
     }
@@ -217,8 +219,8 @@
       data.buildings.shape.forEach((shape, at) => {
         const minutes = one[method][at];
         const style = this.look(at, minutes);
-        if (this.livedIn(at) && apart[at]) Object.assign(style, { color: "#6a1b9a", weight: 2.6, dashArray: null });
-        else if (newly.has(at)) Object.assign(style, { color: "#0b57d0", weight: 2.4, dashArray: null });
+        if (this.livedIn(at) && apart[at]) Object.assign(style, { color: "#6a1b9a", weight: 2.2, dashArray: null });
+        else if (newly.has(at)) Object.assign(style, { color: "#0b57d0", weight: 1.6, dashArray: null });
         L.polygon(shape, style).bindTooltip(() => this.tip(one, at), { sticky: true }).addTo(map);
       });
       for (const { name: words, at } of one.points) {

@@ -81,7 +81,7 @@ def test_the_next_point_is_the_best_of_all_junctions(demo: Database) -> None:
     assert suggestion.siting.after == best
     assert suggestion.siting.before == households[near].sum()
     assert suggestion.siting.proven
-    assert suggestion.candidates == len(nodes)
+    assert suggestion.candidates == suggestion.places == len(nodes)
     assert households[suggestion.newly].sum() == suggestion.siting.gain > 0
     told = suggestion.as_dict()
     assert told["unit"] == "households"
