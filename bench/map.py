@@ -1,20 +1,25 @@
-"""Measure the service map of a district beside plain Folium markers, in one run and one browser.
+"""Measure the service map of a district beside plain Folium markers, and the served map over HTTP.
 
-Run: ``python -m bench.map [--points 10000]``. The data are made up: the demonstration district's 289 grids,
-and points with names, addresses and numbers that do not repeat. Every page is one file with its parts inside,
-is opened from disk in headless Chromium with every other host shut out, then dragged and zoomed. Writes the
-table in docs/benchmarks.md between its ``bench-map`` marks.
+Run: ``python -m bench.map [--points 10000] [--only wangge|warm] [--dry]``. The data are made up: the
+demonstration district's 289 grids, and points with names, addresses and numbers that do not repeat. Every
+page is one file with its parts inside, is opened from disk in headless Chromium with every other host shut
+out, then dragged and zoomed: in a process of its own, which is ended with its browser when it takes too long.
+Writes the tables in docs/benchmarks.md between the marks ``bench-map`` and ``bench-map-warm``.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import gzip
 import os
 import platform
 import re
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -26,14 +31,15 @@ import folium.plugins
 import geopandas as gpd
 import numpy as np
 import shapely
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
+from bench._map_warm import warm_table
 from gis.demo.district import make_district
 from maps.page import on_page
 from maps.service_map import service_map
 
 DOCS = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-START, END = "<!-- bench-map:begin -->", "<!-- bench-map:end -->"
+MARKS = "bench-map"
 CATEGORIES = (
     "community_office", "party_centre", "police", "health", "pharmacy", "elderly_care", "childcare", "school",
     "canteen", "market", "culture", "sport", "parcel", "repair", "recycling", "charging", "toilet", "transit",
@@ -67,10 +73,8 @@ class Row:
     size: int
     gzipped: int
     brotlied: int
-    interactive_ms: float
-    opening_ms: float
-    worst_ms: float
-    frame_ms: float
+    felt_ms: tuple[float, float, float, float] | None
+    """Interactive, longest task while opening and while used, longest frame; None: not within the bound."""
 
 
 def make_points(count: int, land: gpd.GeoDataFrame, seed: int = 5) -> gpd.GeoDataFrame:
@@ -138,44 +142,77 @@ WATCH = """
 """
 
 
-PATIENCE_S = 60.0
-"""After so long on one page no further gesture or opening is tried."""
+LONGEST_S = 120.0
+"""So long a page may take to be opened and used as often as asked; then its browser is killed."""
 
 
-def measure(browser: Browser, name: str, made_s: float, html: str, folder: Path, opens: int) -> Row:
-    """Open a page, drag and zoom it, and note what a visitor would feel."""
+def measure(name: str, made_s: float, html: str, folder: Path, opens: int) -> Row:
+    """Note a page's size and, in a process of its own, what a visitor would feel."""
     data = html.encode()
-    file = folder / f"{name}.html"
+    file = folder / "page.html"
     file.write_bytes(data)
-    opened = []
-    patience = time.perf_counter() + PATIENCE_S
-    for _ in range(opens):
-        if opened and time.perf_counter() > patience:
-            break
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
-        context.route(
-            "**/*", lambda route: route.continue_() if route.request.url.startswith("file") else route.abort()
-        )
-        context.add_init_script(WATCH)
-        page = context.new_page()
-        page.goto(file.as_uri(), wait_until="load", timeout=300_000)
-        while not page.evaluate("window.bench.ready"):
-            page.wait_for_timeout(100)
-        ready = page.evaluate("window.bench.ready")
-        opening = page.evaluate("Math.max(0, ...window.bench.long.map(([, length]) => length))")
-        worst, frame = _used(page)
-        opened.append((ready, opening, worst, frame))
-        context.close()
-    ready, opening, worst, frame = np.median(np.array(opened), axis=0)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "bench.map", "--open", str(file), "--opens", str(opens)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        told, _ = child.communicate(timeout=LONGEST_S)
+        felt = tuple(float(value) for value in told.split())
+    except subprocess.TimeoutExpired:
+        for pid in reversed([child.pid, *_children(child.pid)]):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        child.communicate()
+        felt = None
     return Row(
-        name, made_s, len(data), len(gzip.compress(data, 9)), len(brotli.compress(data, quality=11)),
-        ready, opening, worst, frame,
-    )  # fmt: skip
+        name, made_s, len(data), len(gzip.compress(data, 9)), len(brotli.compress(data, quality=11)), felt
+    )
+
+
+def _children(pid: int) -> list[int]:
+    """List the processes that a process started, and those that these started."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            parents.setdefault(parent, []).append(int(stat.parent.name))
+    found = list(parents.get(pid, []))
+    for child in found:
+        found += parents.get(child, [])
+    return found
+
+
+def open_page(file: Path, opens: int) -> None:
+    """Open a page several times and print the medians of what was felt."""
+    chromium = (
+        os.environ.get("WANGGE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
+    opened = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for _ in range(opens):
+            context = browser.new_context(viewport={"width": 1280, "height": 800})
+            context.route(
+                "**/*",
+                lambda route: route.continue_() if route.request.url.startswith("file") else route.abort(),
+            )
+            context.add_init_script(WATCH)
+            page = context.new_page()
+            page.goto(file.as_uri(), wait_until="load", timeout=300_000)
+            while not page.evaluate("window.bench.ready"):
+                page.wait_for_timeout(100)
+            ready = page.evaluate("window.bench.ready")
+            page.wait_for_timeout(600)
+            opening = page.evaluate("Math.max(0, ...window.bench.long.map(([, length]) => length))")
+            opened.append((ready, opening, *_used(page)))
+            context.close()
+        browser.close()
+    print(*np.median(np.array(opened), axis=0))
 
 
 def _used(page: Page) -> tuple[float, float]:
     """Drag four times and turn the wheel six times; the longest task and the longest frame of it."""
-    page.wait_for_timeout(600)
     page.evaluate("""() => {
       window.bench.long.length = 0;
       let last = performance.now();
@@ -188,18 +225,13 @@ def _used(page: Page) -> tuple[float, float]:
     }""")
     box = page.locator(".leaflet-container").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    patience = time.perf_counter() + PATIENCE_S
     for dx, dy in ((-260, 0), (0, -200), (260, 0), (0, 200)):
-        if time.perf_counter() > patience:
-            break  # nobody would go on dragging a page that answers so late
         page.mouse.move(x, y)
         page.mouse.down()
         page.mouse.move(x + dx, y + dy, steps=12)
         page.mouse.up()
         page.wait_for_timeout(350)
     for turn in (-120, -120, -120, 120, 120, 120):
-        if time.perf_counter() > patience:
-            break
         page.mouse.move(x, y)
         page.mouse.wheel(0, turn)
         page.wait_for_timeout(500)
@@ -218,8 +250,13 @@ def table(rows: list[Row], count: int, grids: int, opens: int) -> str:
     )
     lines = [
         f"| {row.name} | {row.made_s:.1f} s | {row.size / 1000:,.0f} kB | {row.gzipped / 1000:,.0f} kB | "
-        f"{row.brotlied / 1000:,.0f} kB | {row.interactive_ms:,.0f} ms | {row.opening_ms:,.0f} ms | "
-        f"{row.worst_ms:,.0f} ms | {row.frame_ms:,.0f} ms |"
+        f"{row.brotlied / 1000:,.0f} kB | "
+        + (
+            " | ".join(f"{value:,.0f} ms" for value in row.felt_ms)
+            if row.felt_ms
+            else f"not within {LONGEST_S:.0f} s | | | "
+        )
+        + " |"
         for row in rows
     ]
     words = (
@@ -229,12 +266,15 @@ def table(rows: list[Row], count: int, grids: int, opens: int) -> str:
     return head + "\n".join(lines) + words
 
 
-def write_between(text: str, file: Path = DOCS) -> None:
-    """Put a text between the marks of the benchmarks page, which is begun where it is missing."""
+def write_between(text: str, marks: str = MARKS, file: Path = DOCS) -> None:
+    """Put a text between marks of the benchmarks page; new marks go to the end of the map's section."""
     page = file.read_text(encoding="utf-8") if file.exists() else "# Benchmarks\n"
-    block = f"{START}\n{text}{END}"
-    if START in page:
-        page = re.sub(f"{re.escape(START)}.*?{re.escape(END)}", lambda _: block, page, flags=re.DOTALL)
+    start, end = f"<!-- {marks}:begin -->", f"<!-- {marks}:end -->"
+    block = f"{start}\n{text}{end}"
+    if start in page:
+        page = re.sub(f"{re.escape(start)}.*?{re.escape(end)}", lambda _: block, page, flags=re.DOTALL)
+    elif marks != MARKS and (of_map := f"<!-- {MARKS}:end -->") in page:
+        page = page.replace(of_map, f"{of_map}\n\n{block}")
     else:
         page = f"{page.rstrip()}\n\n## Service map\n\n{block}\n"
     file.write_text(page, encoding="utf-8")
@@ -245,34 +285,44 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, default=10_000)
     parser.add_argument("--opens", type=int, default=3, help="how often each page is opened")
-    parser.add_argument("--only", choices=["wangge"], help="measure our page alone and write nothing")
+    parser.add_argument("--seconds", type=int, default=5, help="of each run of wrk")
+    parser.add_argument("--only", choices=["wangge", "warm"], help="our page alone, or the served map alone")
+    parser.add_argument("--dry", action="store_true", help="print only")
+    parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.open:
+        open_page(options.open, options.opens)
+        return
+    if options.only != "warm":
+        opened = pages(options.points, options.opens, ours_alone=options.only == "wangge")
+        print(opened)
+        # One row alone would put the others out of the page.
+        if not options.dry and not options.only:
+            write_between(opened)
+    if options.only != "wangge":
+        warm = warm_table(options.seconds)
+        print(warm)
+        if not options.dry:
+            write_between(warm, f"{MARKS}-warm")
+
+
+def pages(count: int, opens: int, *, ours_alone: bool) -> str:
+    """Measure the pages one by one; returns the table."""
     grids = make_district()["grids"]
-    points = make_points(options.points, grids)
+    points = make_points(count, grids)
     makers = {
         "wangge service map": lambda: ours(grids, points),
         "folium.plugins.MarkerCluster": lambda: plain(points, clustered=True),
         "folium.Marker": lambda: plain(points, clustered=False),
     }
-    if options.only:
-        makers = {"wangge service map": makers["wangge service map"]}
     rows = []
-    chromium = (
-        os.environ.get("WANGGE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    )
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for name, make in makers.items():
+    with tempfile.TemporaryDirectory() as folder:
+        for name, make in list(makers.items())[: 1 if ours_alone else None]:
             started = time.perf_counter()
             html = make()
-            made_s = time.perf_counter() - started
-            rows.append(measure(browser, name, made_s, html, Path(folder), options.opens))
+            rows.append(measure(name, time.perf_counter() - started, html, Path(folder), opens))
             print(rows[-1], flush=True)
-            # After each page: ten thousand plain markers may take longer than anybody waits.
-            if not options.only:
-                write_between(table(rows, options.points, len(grids), options.opens))
-        browser.close()
-    print(table(rows, options.points, len(grids), options.opens))
+    return table(rows, count, len(grids), opens)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from branca.element import Element, Figure
 from folium.template import Template
@@ -22,6 +23,12 @@ from maps.assets import Delivery
 
 HTML_LANGUAGES: dict[Language, str] = {"zh": "zh-CN", "en": "en"}
 
+# In the page, so that nobody is asked for /favicon.ico.
+_ICON = quote(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
+    '<rect width="32" height="32" rx="7" fill="#b3261e"/>'
+    '<path d="M8 8h7v7H8zM18 8h6v7h-6zM8 18h7v6H8zM18 18h6v6h-6z" fill="#fff"/></svg>'
+)
 _POLICY_PLACE = "<!--policy-->"
 _BLOCK = re.compile(r"<!--block:[a-z]+-->")
 _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
@@ -71,6 +78,7 @@ class Page(Figure):
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         '<meta name="generator" content="Wangge">\n'
+        f'<link rel="icon" href="data:image/svg+xml,{_ICON}">\n'
         "<title>{{ this.title|e }}</title>\n"
         "{{ this.header.render(**kwargs) }}\n"
         "</head>\n"

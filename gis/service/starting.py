@@ -68,7 +68,7 @@ def _report_incidents(database: Database, incidents: pd.DataFrame) -> None:
                 lat=row["lat"],
                 crs=row["crs"],
                 accuracy_m=row["accuracy_m"],
-                reported_at=row["reported_at"] + later,
+                reported_at=(row["reported_at"] + later).to_pydatetime(),
             )
             done = report(connection, counties, settings(), said, actor=_ACTOR)
             if done.state == IncidentState.ASSIGNED and row["state"] in _ACCEPTED:

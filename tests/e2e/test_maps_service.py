@@ -377,6 +377,35 @@ def test_axe_finds_nothing_serious(guarded_page, tmp_path, scheme, size):
     assert grave == []
 
 
+def test_the_list_can_be_made_taller_on_a_phone(guarded_page, tmp_path):
+    with guarded_page(**PHONE) as page:
+        _open(page, _map(), tmp_path)
+        before = page.locator(".wg-panel").bounding_box()["height"]
+        page.locator(".wg-sheet").click()
+        assert page.locator(".wg-panel").bounding_box()["height"] > 1.4 * before
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["plain", "large"])
+def test_an_open_card_is_whole_on_a_phone_and_everything_on_it_can_be_tapped(guarded_page, tmp_path, large):
+    with guarded_page(is_mobile=True, **PHONE) as page:
+        _open(page, _map(), tmp_path)
+        page.evaluate("(large) => WanggeMap.app.setLarge(large)", large)
+        for at in (0, 7, 23):
+            page.evaluate("(at) => WanggeMap.app.openPoint(at)", at)
+            page.wait_for_timeout(500)
+            card, ground = (page.locator(one).bounding_box() for one in (".leaflet-popup", "#wg-map"))
+            assert card["y"] >= ground["y"]
+            assert card["x"] >= 0
+            assert card["x"] + card["width"] <= 360
+            close = page.locator(".leaflet-popup-close-button")
+            assert min(close.bounding_box()["width"], close.bounding_box()["height"]) >= 44
+        close.tap()
+        expect(page.locator(".wg-controls")).to_be_visible()
+        for target in page.locator(".wg-find button, .wg-tool, .wg-chip, .wg-controls button, .wg-tel").all():
+            if target.is_visible():
+                assert target.bounding_box()["height"] >= 43.9, target.inner_text()
+
+
 def test_a_stale_point_says_so(guarded_page, tmp_path):
     with guarded_page(**DESKTOP) as page:
         _open(page, _map(), tmp_path)

@@ -50,7 +50,16 @@ LEAVES_BY = {
         *("address", "phones", "hours", "access", "verified"),
         "code",  # only where the service serves the page, which takes the report of a wrong entry by it
     },
-    "facts": {"edition", "updated_on", "approval", "verified_within_days", "speed", "detour", "sample", "served"},
+    "facts": {
+        "edition",
+        "updated_on",
+        "approval",
+        "verified_within_days",
+        "speed",
+        "detour",
+        "sample",
+        "served",
+    },
 }
 
 

@@ -63,7 +63,7 @@ def test_the_histogram_counts_every_known_grid_and_marks_those_outside():
     within, outside = _bars(html)
     # Nine within and two outside (299 and 501): one grid is as tall wherever it stands.
     assert within / outside == pytest.approx(9 / 2, rel=0.01)
-    assert "500–549 户:2 个" in html
+    assert "500–549 户：2 个" in html
 
 
 def test_the_histogram_stands_sizes_far_apart_and_none_at_all():

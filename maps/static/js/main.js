@@ -119,7 +119,7 @@
       this.home = L.latLngBounds(this.ground.latLng(west, south), this.ground.latLng(east, north));
       this.map = L.map(this.mapBox, {
         zoomControl: false, attributionControl: false, zoomSnap: 0.25, zoomDelta: 0.75, wheelPxPerZoomLevel: 90,
-        minZoom: 8, maxZoom: DEEPEST, maxBounds: this.home.pad(1.5), maxBoundsViscosity: 0.6,
+        minZoom: 8, maxZoom: DEEPEST, maxBounds: this.home.pad(3), maxBoundsViscosity: 0.6,
         zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
       });
       for (const [name, order] of [["wg-ground", 300], ["wg-points", 450], ["wg-mine", 460]]) {
@@ -141,8 +141,14 @@
       });
       L.control.scale({ imperial: false, position: "bottomleft", maxWidth: 90 }).addTo(this.map);
       this.addControls();
-      this.map.fitBounds(this.home, { padding: [12, 12], animate: false });
+      this.map.fitBounds(this.home, { ...this.margins(), animate: false });
       if (this.data.under.pmtiles) this.openPmtiles();
+    }
+
+    // What the whole map keeps clear of: the buttons, where the window is narrow, and never on paper.
+    margins() {
+      const narrow = this.mapBox.clientWidth < 560 && !matchMedia("print").matches;
+      return { paddingTopLeft: [12, 12], paddingBottomRight: narrow ? [this.controls.offsetWidth + 16, 16] : [12, 12] };
     }
 
     openPmtiles() {
@@ -161,7 +167,7 @@
         this.controls.replaceChildren(
           button("zoom_in", "+", () => this.map.zoomIn()),
           button("zoom_out", "−", () => this.map.zoomOut()),
-          button("whole", W.icon("M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"), () => this.map.fitBounds(this.home, { padding: [12, 12] })),
+          button("whole", W.icon("M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"), () => this.map.fitBounds(this.home, this.margins())),
         );
         L.DomEvent.disableClickPropagation(this.controls);
         return this.controls;
@@ -180,6 +186,7 @@
         close?.setAttribute("aria-label", this.say("close"));
       });
       this.map.on("popupclose", () => {
+        this.setCardOpen(false);
         this.returnTo?.focus({ preventScroll: true });
         this.returnTo = null;
       });
@@ -191,7 +198,7 @@
       // On paper the map has another size and, in a dark window too, light colours.
       matchMedia("print").addEventListener("change", () => {
         this.map.invalidateSize({ pan: false });
-        this.map.fitBounds(this.home, { padding: [12, 12], animate: false });
+        this.map.fitBounds(this.home, { ...this.margins(), animate: false });
         this.repaint();
       });
       if (window.ResizeObserver) new ResizeObserver(() => this.map.invalidateSize({ pan: false })).observe(this.mapBox);
@@ -244,7 +251,9 @@
 
     popup(where, content) {
       this.map.closePopup();
-      return L.popup({ maxWidth: 320, minWidth: 210, maxHeight: Math.max(160, this.map.getSize().y - 90), autoPanPadding: [14, 14] })
+      this.setCardOpen(true);
+      const { x, y } = this.map.getSize();
+      return L.popup({ maxWidth: Math.min(320, x - 76), minWidth: Math.min(210, x - 76), maxHeight: Math.max(160, y - 90), autoPanPadding: [14, 14] })
         .setLatLng(where)
         .setContent(content)
         .openOn(this.map);
@@ -348,6 +357,12 @@
       this.applySizes();
       this.root.querySelector(".wg-sheet")?.setAttribute("aria-expanded", String(tall));
       this.map?.invalidateSize({ pan: false });
+    }
+
+    // On a phone a card takes the place of what is around the map.
+    setCardOpen(open) {
+      this.root.classList.toggle("wg-card-open", open);
+      this.map.invalidateSize({ pan: false });
     }
 
     setLarge(large) {

@@ -1,4 +1,4 @@
-"""A photo with the word that an entry is wrong: kept clean, shown to staff alone, its position only offered."""
+"""A photo with the word that an entry is wrong: kept clean, for staff alone, its position only offered."""
 
 from __future__ import annotations
 
