@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from gis.crs import metres_per_degree
 from gis.lattice import STEPS_PER_DEGREE
 from gis.locate.index import GridIndex
 from gis.locate.kernels import COMPILED
@@ -54,6 +56,37 @@ if COMPILED:
         scale[0, 0], scale[0, 1] = scale_x, scale_y
         _nearest_on(vertices, runs, boxes, polygon_runs, owner, xy, scale, foot)
         return owner[0], np.hypot((foot[0, 0] - xy[0, 0]) * scale_x, (foot[0, 1] - xy[0, 1]) * scale_y)
+
+
+_LOOKUPS: WeakKeyDictionary[GridIndex, Lookup | None] = WeakKeyDictionary()
+
+
+def clear_owner(index: GridIndex, lon: float, lat: float, within_m: float) -> int:
+    """Name the owner of a point if all its border is farther away than a distance.
+
+    Parameters
+    ----------
+    index
+        The compiled polygons.
+    lon, lat
+        Degrees, CGCS2000.
+    within_m
+        Metres.
+
+    Returns
+    -------
+    int
+        Its position; −1 where the border is nearer, the point is outside, or the index is not of the kind
+        that :func:`single_lookup` takes.
+    """
+    if index not in _LOOKUPS:
+        _LOOKUPS[index] = single_lookup(index)
+    look = _LOOKUPS[index]
+    if look is None:
+        return -1
+    scale_x, scale_y = metres_per_degree(lat)
+    position, margin = look(lon, lat, float(scale_x) / STEPS_PER_DEGREE, float(scale_y) / STEPS_PER_DEGREE)
+    return position if margin > within_m else -1
 
 
 def single_lookup(index: GridIndex) -> Lookup | None:

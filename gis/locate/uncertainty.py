@@ -14,6 +14,7 @@ Source: D. B. Owen, "Tables for computing bivariate normal probabilities", 1956.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from gis.lattice import STEPS_PER_DEGREE
 from gis.locate import kernels
 from gis.locate.columns import degree_columns
 from gis.locate.index import GridIndex
+from gis.locate.single import clear_owner
 
 Floats = NDArray[np.float64]
 
@@ -101,6 +103,10 @@ def candidates(index: GridIndex, lon: Any, lat: Any, accuracy_m: Any, confidence
         If a radius is negative or not finite, or a confidence is not between 0 and 1.
     """
     x, y = degree_columns(lon, lat)
+    if len(x) == 1 and isinstance(accuracy_m, int | float) and isinstance(confidence, int | float):
+        clear = _clear(index, x.item(), y.item(), accuracy_m, confidence)
+        if clear is not None:
+            return clear
     radius = _spread(accuracy_m, len(x), "accuracy_m")
     level = _spread(confidence, len(x), "confidence")
     _check(radius, level)
@@ -124,6 +130,16 @@ def candidates(index: GridIndex, lon: Any, lat: Any, accuracy_m: Any, confidence
     at = np.concatenate([[0], np.cumsum(np.bincount(point, minlength=len(x)))])
     ranked = probability[order]
     return Candidates(position[order].astype(np.int32), ranked.astype(np.float64, copy=False), at, outside)
+
+
+def _clear(index: GridIndex, lon: float, lat: float, radius: float, level: float) -> Candidates | None:
+    """Answer for one point whose circle reaches no border: the usual case, and a tenth of the general way."""
+    if not (0 <= radius < np.inf and 0 < level < 1):
+        return None
+    position = clear_owner(index, lon, lat, _CUT * radius / math.sqrt(-2 * math.log1p(-level)))
+    if position < 0:
+        return None
+    return Candidates(np.array([position], dtype=np.int32), np.ones(1), np.array([0, 1]), np.zeros(1))
 
 
 def _spread(value: Any, count: int, name: str) -> Floats:

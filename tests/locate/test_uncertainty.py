@@ -145,3 +145,25 @@ def test_finds_the_same_edges_without_numba():
     assert set(zip(*(a.tolist() for a in fast), strict=True)) == set(
         zip(*(a.tolist() for a in slow), strict=True)
     )
+
+
+def test_one_point_gets_what_many_get():
+    """One point far from every border takes a shorter way, and comes to the same."""
+    polygons = wavy_grids(4, 4, 5, np.random.default_rng(45))
+    index = GridIndex.build(polygons, [str(i) for i in range(16)])
+    rng = np.random.default_rng(46)
+    lon, lat = rng.uniform(104.999, 105.013, 300), rng.uniform(33.999, 34.013, 300)
+    for radius in (0, 5.0, 20.0, 300.0):
+        many = candidates(index, lon, lat, np.full(300, radius), 0.68)
+        short = 0
+        for i in range(300):
+            one = candidates(index, lon[i], lat[i], radius, 0.68)
+            short += one.of(0) == [(one.position[0] if len(one.position) else -1, 1.0)]
+            assert [at for at, _ in one.of(0)] == [at for at, _ in many.of(i)]
+            np.testing.assert_allclose([p for _, p in one.of(0)], [p for _, p in many.of(i)], atol=2e-6)
+            np.testing.assert_allclose(one.outside[0], many.outside[i], atol=2e-6)
+        assert (short > 30) == (radius < 100)
+    with pytest.raises(InputError, match="not a radius"):
+        candidates(index, 105.005, 34.005, -1.0)
+    with pytest.raises(InputError, match="not between"):
+        candidates(index, 105.005, 34.005, 1.0, 1.0)
