@@ -170,8 +170,10 @@ def _print_file(done: AssignSummary, *, as_json: bool) -> None:
     _out.print(f"{done.rows:,} rows: {counts}. They are in {done.out}.")
     if done.grids_report is not None:
         print_account(_out, done.grids_report)
+    said = done.grids_report and f"{done.grids_report.source}: {done.grids_report.summary()}"
     for note in done.notes:
-        _out.print(f"  {note}", markup=False)
+        if note != said:
+            _out.print(f"  {note}", markup=False)
 
 
 def _print_folder(done: Outcome, out: Path, *, as_json: bool) -> None:

@@ -16,8 +16,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", "README.zh-CN.md"]
 
 
-def test_the_python_example_runs_and_finds_a_grid() -> None:
-    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_python_example_runs_and_finds_a_grid(page: str) -> None:
+    code = re.search(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
     assert code is not None
     done = subprocess.run(
         [sys.executable, "-c", code[1]],
@@ -53,3 +54,12 @@ def test_every_command_and_option_is_known(page: str) -> None:
             name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)
         }
         assert [word for word in words if word.startswith("-") and word not in known] == [], line
+
+
+def test_both_languages_show_the_same_commands_and_pages() -> None:
+    shown = []
+    for page in PAGES:
+        words = (ROOT / page).read_text(encoding="utf-8")
+        commands = re.findall(r"^(?:wangge|make) .*?(?=\s{2,}#|$)", words, re.MULTILINE)
+        shown.append((commands, sorted(set(re.findall(r"\]\(([^)#:]+)\)", words)) - set(PAGES))))
+    assert shown[0] == shown[1]
