@@ -5,7 +5,9 @@ With ``WANGGE_SCREENSHOTS`` naming a folder, what was seen is kept there (`make 
 
 from __future__ import annotations
 
+import io
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +22,14 @@ from gis.layers.database import Database
 from gis.service.api.app import create_app
 from gis.service.checking import check_community
 from gis.service.mapping import check_page, community_map
+from gis.service.residents.handbook import make_handbook
 from gis.service.starting import demo_links, load_demo
 from gis.settings import Settings
+from maps.grid_map import grid_map
 from maps.page import write
+from tests.e2e.waiting import wait_until
+from tests.maps import sample
+from tests.maps.test_sheets import _moved
 from tests.service.conftest import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.database]
@@ -95,6 +102,81 @@ def test_the_saved_map_from_a_disk(guarded_page, served: Served, tmp_path: Path)
         page.goto((tmp_path / "map.html").as_uri())
         expect(page.get_by_text("示例社区服务站").first).to_be_visible(timeout=PATIENCE_MS)
         assert [url for url in page.guard.asked if url.startswith("http")] == []
+
+
+def printed(pdf: Path, page: int, name: str, tmp_path: Path, *, dots: int = 70) -> Image.Image:
+    """Turn a page of a PDF into a picture without any colour, as most printers will."""
+    folder = Path(os.environ.get("WANGGE_SCREENSHOTS") or tmp_path)
+    first = ["-f", str(page), "-l", str(page), "-singlefile"]
+    subprocess.run(
+        ["pdftoppm", *first, "-r", str(dots), "-gray", "-png", str(pdf), str(folder / name)], check=True
+    )
+    with Image.open(folder / f"{name}.png") as picture:
+        return picture.convert("L")
+
+
+def assert_legible(picture: Image.Image) -> None:
+    """See that there is paper, ink on it, and greys between: nothing pale on white, no black slab."""
+    shares = np.bincount(np.asarray(picture).ravel() // 32, minlength=8) / picture.width / picture.height
+    assert shares[7] > 0.25
+    assert 0.002 < shares[0] + shares[1] < 0.4
+    assert shares[2:7].sum() > 0.02
+
+
+def test_the_map_and_its_list_on_paper(guarded_page, served: Served, tmp_path: Path) -> None:
+    # From a dark window too: paper is light.
+    with guarded_page(allow=served.address, **DARK) as page:
+        page.goto(f"{served.address}/map/{COMMUNITY}?lang=zh")
+        expect(page.get_by_text("示例社区服务站").first).to_be_visible(timeout=PATIENCE_MS)
+        page.wait_for_timeout(600)
+        page.pdf(path=tmp_path / "map.pdf", format="A4")
+    assert_legible(printed(tmp_path / "map.pdf", 1, "map-print", tmp_path))
+    words = subprocess.run(
+        ["pdftotext", str(tmp_path / "map.pdf"), "-"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "示例社区服务站" in words
+    assert "0471-0001010" in words
+    assert "网格与网格员" in words
+    assert "我的位置" not in words
+
+
+def test_a_plan_on_a3(guarded_page, tmp_path: Path) -> None:
+    new, today, _ = _moved()
+    write(grid_map(new, today=today, streets=sample.streets(), place="示例社区"), tmp_path / "plan.html")
+    with guarded_page(**WIDE) as page:
+        page.goto((tmp_path / "plan.html").as_uri())
+        expect(page.locator(".sheet-name").first).to_be_visible(timeout=PATIENCE_MS)
+        page.wait_for_timeout(600)
+        page.pdf(path=tmp_path / "plan.pdf", prefer_css_page_size=True, print_background=True)
+    assert_legible(printed(tmp_path / "plan.pdf", 1, "plan-a3", tmp_path, dots=55))
+
+
+def test_a_page_of_the_handbook(served: Served, tmp_path: Path) -> None:
+    book = make_handbook(served.database, COMMUNITY, tmp_path / "book.pdf", settings=served.settings)
+    assert book.pages > 12
+    assert_legible(printed(book.path, 3, "handbook-page", tmp_path))
+
+
+def test_a_wrong_entry_is_told_from_the_map(guarded_page, served: Served, tmp_path: Path) -> None:
+    with guarded_page(allow=served.address, **PHONE) as page:
+        page.goto(f"{served.address}/map/{COMMUNITY}?lang=zh")
+        wait_until(page, "Boolean(window.WanggeMap?.app?.pointsLayer?.view)", seconds=30)
+        page.evaluate("WanggeMap.app.openPoint(3)")
+        page.get_by_role("link", name="信息有误").click()
+        expect(page.get_by_role("heading", name="信息有误")).to_be_visible(timeout=PATIENCE_MS)
+        page.select_option("#what", "hours")
+        photo = io.BytesIO()
+        exif = Image.Exif()
+        exif.get_ifd(0x8825).update({1: "N", 2: (40.0, 48.0, 30.0), 3: "E", 4: (111.0, 36.0, 18.0)})
+        Image.new("RGB", (80, 60), "#396").save(photo, "JPEG", exif=exif)
+        page.set_input_files(
+            "#photo", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": photo.getvalue()}
+        )
+        expect(page.locator("#photo-offer")).to_be_visible(timeout=PATIENCE_MS)
+        page.click("#use-photo")
+        keep(page, "wrong-phone", tmp_path)
+        page.click("#send")
+        expect(page.locator("#sent")).to_contain_text("查询码", timeout=PATIENCE_MS)
 
 
 def test_the_report_of_a_check_from_a_disk(guarded_page, served: Served, tmp_path: Path) -> None:
