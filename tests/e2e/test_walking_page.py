@@ -114,9 +114,11 @@ def test_the_saved_page_opens_from_a_disk_in_english_and_passes_axe(
 
 
 def test_real_streets_of_shenzhen_are_drawn(
-    guarded_page, served: Served, shared_data, tmp_path: Path
+    guarded_page, served: Served, shared_data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A community laid over part of Futian: its homes along real streets, measured on the OSMnx graph."""
+    # Its data are nobody's to put into the repository's figures.
+    monkeypatch.delenv("WANGGE_SCREENSHOTS", raising=False)
     measured = shenzhen(served, shared_data)
     assert measured.basis == "network"
     write(coverage_map(measured), tmp_path / "shenzhen.html")

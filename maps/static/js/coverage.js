@@ -141,7 +141,7 @@
       }
       const apart = this.data.buildings.households.map((_, at) => this.within(one.network[at]) !== this.within(one.circle[at]));
       const maps = el("div.cov-maps", null);
-      const shown = el("section.cov-card", null, el("h2", { tabindex: "-1" }, this.say("maps", { category: one.name })), this.where(one), maps, this.legend(one, apart.includes(true)), this.bySteps ? this.told(one) : null);
+      const shown = el("section.cov-card", null, el("h2", { tabindex: "-1" }, this.say(this.bySteps ? "maps" : "maps_circle", { category: one.name })), this.where(one), maps, this.legend(one, apart.includes(true)), this.bySteps ? this.told(one) : null);
       this.below.replaceChildren(shown, el("div.cov-two", null, this.byGrid(one), this.homes(one)));
       const boxes = [];
       if (this.bySteps) boxes.push(this.box(maps, one, "network", this.say("map_network"), one.community, apart));
@@ -190,7 +190,7 @@
       const grid = this.gridNames.get(site.grid_code);
       if (site.streets.length && grid) return this.say("place_cross", { streets: site.streets.join(" / "), grid });
       if (site.streets.length) return site.streets.join(" / ");
-      return grid ? this.say("place_grid", { grid }) : this.say("place_bare", { lat: site.lat.toFixed(5), lon: site.lon.toFixed(5) });
+      return grid ? this.say(this.bySteps ? "place_grid" : "place_inside", { grid }) : this.say("place_bare", { lat: site.lat.toFixed(5), lon: site.lon.toFixed(5) });
     }
 
     // ---- a map
@@ -216,11 +216,13 @@
         L.polygon(shape, { color: "#3d4a4f", weight: type === "basic" ? 1.6 : 1, dashArray: type === "basic" ? null : "2 3", fill: false, ...still }).addTo(map);
       }
       const newly = new Set(one.newly);
+      // On a phone's small map a border must not hide what it surrounds.
+      const wide = map.getZoom() < 15.5 ? 0.55 : 1;
       data.buildings.shape.forEach((shape, at) => {
         const minutes = one[method][at];
         const style = this.look(at, minutes);
-        if (this.livedIn(at) && apart[at]) Object.assign(style, { color: "#6a1b9a", weight: 2.2, dashArray: null });
-        else if (newly.has(at)) Object.assign(style, { color: "#0b57d0", weight: 1.6, dashArray: null });
+        if (this.livedIn(at) && apart[at]) Object.assign(style, { color: "#6a1b9a", weight: 2.2 * wide, dashArray: null });
+        else if (newly.has(at)) Object.assign(style, { color: "#0b57d0", weight: 1.6 * wide, dashArray: null });
         L.polygon(shape, style).bindTooltip(() => this.tip(one, at), { sticky: true }).addTo(map);
       });
       for (const { name: words, at } of one.points) {
