@@ -4,6 +4,7 @@
 import { under } from "../basemap.js";
 import { colour, NOBODY, PALETTE } from "./colours.js";
 import { shortOf } from "./model.js";
+import { addLine, addSegments, bubble, halo, projected, ringsPath, stripes } from "./paths.js";
 
 const L = globalThis.L;
 const ZOOM = 20;
@@ -303,7 +304,7 @@ export class PlanLayer {
       to.stroke();
       to.setLineDash([]);
     }
-    for (const one of this.model.comments) if (one.lon !== null && one.lon !== undefined) this.#bubble(to, one);
+    for (const one of this.model.comments) if (one.lon !== null && one.lon !== undefined) bubble(to, this.map.latLngToContainerPoint([one.lat, one.lon]));
     if (this.brush) {
       to.beginPath();
       to.arc(this.brush.x, this.brush.y, Math.max(this.brush.radius, 4), 0, 2 * Math.PI);
@@ -318,25 +319,6 @@ export class PlanLayer {
     const pattern = to.createPattern(this.stripes, "repeat");
     pattern.setTransform(new DOMMatrix().scale(1 / scale));
     return pattern;
-  }
-
-  // A small bubble where somebody said something.
-  #bubble(to, { lon, lat }) {
-    const { x, y } = this.map.latLngToContainerPoint([lat, lon]);
-    to.beginPath();
-    to.moveTo(x, y);
-    to.lineTo(x - 4, y - 7);
-    to.roundRect(x - 10, y - 21, 20, 14, 4);
-    to.moveTo(x, y);
-    to.lineTo(x + 5, y - 7);
-    to.lineTo(x - 4, y - 7);
-    to.fillStyle = "#ffffff";
-    to.strokeStyle = "#16262b";
-    to.lineWidth = 1.6;
-    to.stroke();
-    to.fill();
-    to.fillStyle = "#16262b";
-    for (const dot of [-5, 0, 5]) to.fillRect(x + dot - 1, y - 15, 2, 2);
   }
 
   #outline(label) {
@@ -401,58 +383,4 @@ export class PlanLayer {
     const point = this.map.project([lat, lon], ZOOM);
     return [point.x, point.y];
   }
-}
-
-function ringsPath(rings, project) {
-  const path = new Path2D();
-  for (const ring of rings) {
-    addLine(path, ring, project);
-    path.closePath();
-  }
-  return path;
-}
-
-function addLine(path, flat, project) {
-  for (let k = 0; k + 1 < flat.length; k += 2) {
-    const [x, y] = project(flat[k], flat[k + 1]);
-    if (k === 0) path.moveTo(x, y);
-    else path.lineTo(x, y);
-  }
-}
-
-function projected(segments, project) {
-  const flat = new Float64Array(segments.length);
-  for (let k = 0; k < segments.length; k += 2) [flat[k], flat[k + 1]] = project(segments[k], segments[k + 1]);
-  return flat;
-}
-
-function addSegments(path, flat) {
-  for (let k = 0; k + 3 < flat.length; k += 4) {
-    path.moveTo(flat[k], flat[k + 1]);
-    path.lineTo(flat[k + 2], flat[k + 3]);
-  }
-}
-
-function halo(to, words, x, y, font, ink) {
-  to.font = font;
-  to.strokeStyle = "rgba(255, 255, 255, 0.9)";
-  to.lineWidth = 3.5;
-  to.strokeText(words, x, y);
-  to.fillStyle = ink;
-  to.fillText(words, x, y);
-}
-
-function stripes() {
-  const tile = document.createElement("canvas");
-  [tile.width, tile.height] = [8, 8];
-  const to = tile.getContext("2d");
-  to.strokeStyle = "#b3261e";
-  to.lineWidth = 2;
-  to.beginPath();
-  for (const at of [-4, 4, 12]) {
-    to.moveTo(at - 6, 14);
-    to.lineTo(at + 10, -2);
-  }
-  to.stroke();
-  return tile;
 }

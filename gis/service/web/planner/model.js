@@ -1,6 +1,8 @@
 // The plan in the page: units, who borders on whom, who is in which grid, and what every grid holds.
 // Coordinates are whole lattice steps from the plan's origin, so neighbours match segment by segment.
 
+import { boxOf, holds, joinBoxes } from "./geometry.js";
+
 const CELLS = 48;
 const SPAN = 2 ** 26;
 
@@ -15,6 +17,7 @@ export class Model extends EventTarget {
     this.mode = "after";
     this.pendingNew = null;
     this.previewed = null;
+    this.called = new Map();
   }
 
   // Take over a whole plan as the server shows it.
@@ -31,6 +34,7 @@ export class Model extends EventTarget {
     this.compounds = body.compounds;
     this.comments = body.comments;
     this.steps = body.steps;
+    this.#readLog();
     this.setUnits(body.units);
     this.setState(body);
     if (this.chosen !== null && !this.grids.has(this.chosen)) this.chosen = null;
@@ -88,6 +92,7 @@ export class Model extends EventTarget {
     for (const one of outcome.cured ?? []) this.violations.delete(keyOf(one));
     if (outcome.step) this.steps.push(outcome.step);
     if (outcome.steps) this.steps.push(...outcome.steps);
+    this.#readLog();
     if (outcome.version !== undefined) this.version = outcome.version;
     if (outcome.can_undo !== undefined) this.canUndo = outcome.can_undo;
     if (outcome.can_redo !== undefined) this.canRedo = outcome.can_redo;
@@ -270,11 +275,11 @@ export class Model extends EventTarget {
   nameOf(label) {
     if (label === null || label === undefined) return "—";
     const grid = this.grids.get(label);
-    return grid?.name || this.base?.names?.[label] || shortOf(label);
+    return grid?.name || this.base?.names?.[label] || this.called.get(label) || shortOf(label);
   }
 
-  // What a grid took the place of: codes of its own kind, and of the departments' nets that were merged.
-  heirsOf(label) {
+  // Which departments' nets the plan was last made of, and what they called its grids; what was undone is not.
+  #readLog() {
     const done = [];
     const undone = [];
     for (const step of this.steps) {
@@ -282,9 +287,14 @@ export class Model extends EventTarget {
       else if (step.act === "redo") done.push(undone.pop());
       else done.push(step);
     }
-    const merged = done.findLast((step) => step?.act === "merge_nets")?.facts;
-    const given = Object.entries(merged?.codes ?? {}).find(([, code]) => code === label)?.[0] ?? label;
-    return [...(this.grids.get(label)?.predecessors ?? []).map(shortOf), ...(merged?.predecessors?.[given] ?? [])];
+    this.merged = done.findLast((step) => step?.act === "merge_nets")?.facts ?? null;
+    this.called = new Map(Object.entries(this.merged?.codes ?? {}).map(([name, label]) => [label, name]));
+  }
+
+  // What a grid took the place of: codes of its own kind, and of the departments' nets that were merged.
+  heirsOf(label) {
+    const own = (this.grids.get(label)?.predecessors ?? []).map(shortOf);
+    return [...own, ...(this.merged?.predecessors?.[this.called.get(label) ?? label] ?? [])];
   }
 
   toLonLat([x, y]) {
@@ -380,34 +390,4 @@ export function keyOf(violation) {
 // A grid's code is 15 digits, of which the first 12 are the community's: three tell grids apart.
 export function shortOf(label) {
   return /^[0-9]{15}$/.test(label) ? label.slice(12) : label;
-}
-
-function boxOf(rings) {
-  const box = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const ring of rings) {
-    for (let k = 0; k < ring.length; k += 2) {
-      box[0] = Math.min(box[0], ring[k]);
-      box[1] = Math.min(box[1], ring[k + 1]);
-      box[2] = Math.max(box[2], ring[k]);
-      box[3] = Math.max(box[3], ring[k + 1]);
-    }
-  }
-  return box;
-}
-
-function joinBoxes(a, b) {
-  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
-}
-
-// Even–odd over all rings: holes and several parts come out right.
-function holds(rings, x, y) {
-  let inside = false;
-  for (const ring of rings) {
-    const last = ring.length - 2;
-    for (let i = 0, j = last; i <= last; j = i, i += 2) {
-      const [xi, yi, xj, yj] = [ring[i], ring[i + 1], ring[j], ring[j + 1]];
-      if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
-    }
-  }
-  return inside;
 }
