@@ -111,9 +111,15 @@ def parse_crs(text: str | None, *, where: str = "crs") -> Datum:
     digits = key.removeprefix("epsg:")
     if digits.isascii() and digits.isdigit():
         try:
-            pyproj.CRS.from_epsg(int(digits))
+            found = pyproj.CRS.from_epsg(int(digits))
         except pyproj.exceptions.CRSError:
             raise CrsError(f"EPSG:{digits} is not known", where=where, mend=mend) from None
+        if not (found.is_geographic or found.is_projected):
+            raise CrsError(
+                f"EPSG:{digits} ({found.name}) does not say where a place is on the map",
+                where=where,
+                mend=mend,
+            )
         return Datum(f"epsg:{int(digits)}", int(digits))
     raise CrsError(f"{text!r} is not a datum that is known here", where=where, mend=mend)
 

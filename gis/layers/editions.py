@@ -27,6 +27,7 @@ from gis.layers.base import frame_columns
 from gis.layers.frames import as_multi, as_wkb, lock, query_frame, write_frame
 from gis.layers.grid import Edition, Grid, GridBoundary
 from gis.layers.record import Audit, Event
+from gis.settings import CHINA_STANDARD_TIME
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def edition_at(connection: Connection, county_code: str, as_of: dt.datetime | No
     ).first()
     if row is None:
         raise NotFoundError(
-            f"no edition of county {county_code} was in force at {when.isoformat()}",
+            f"no edition of county {county_code} was in force at "
+            f"{when.astimezone(CHINA_STANDARD_TIME):%Y-%m-%d %H:%M}",
             mend="import grids, or ask for a later date",
         )
     return EditionStamp(*row)

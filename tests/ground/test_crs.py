@@ -138,3 +138,9 @@ def test_geometries_are_converted_vertex_by_vertex_and_lose_their_height() -> No
     assert not back.has_z
     assert shapely.equals_exact(back, shapely.force_2d(ring), tolerance=1e-9)
     assert not crs.geometries_to_storage(ring, crs.WGS84).has_z
+
+
+@pytest.mark.parametrize("text", ["EPSG:5773", "EPSG:4978"])
+def test_a_system_of_heights_or_of_space_is_no_datum_of_a_map(text: str) -> None:
+    with pytest.raises(CrsError, match="does not say where a place is on the map"):
+        crs.parse_crs(text)
