@@ -234,18 +234,19 @@ def serving(side: str, url: str, folder: Path, workers: int) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    app = ["bench._http_plain:app"] if side == "plain" else ["gis.service.api.app:served", "--factory"]
     plain_url = re.sub(r"^postgresql\+\w+:", "postgresql:", url)
     environment = {
         **os.environ,
         "WANGGE_DATABASE_URL": plain_url if side == "plain" else url,
         "WANGGE_DATA_DIR": str(folder / "data"),
     }
+    plain = [
+        *("uvicorn", "bench._http_plain:app", "--port", str(port), "--workers", str(workers)),
+        *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"),
+    ]
+    ours = ["bench._http_ours", str(port), str(workers)]
     server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "uvicorn", *app, "--port", str(port), "--workers", str(workers)),
-            *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"),
-        ],
+        [sys.executable, "-m", *(plain if side == "plain" else ours)],
         cwd=ROOT,
         env=environment,
         start_new_session=True,
@@ -305,8 +306,9 @@ def told(loads: dict[tuple[str, int], Load], flooded: Flood, rows: int, grids: i
     lines = [
         f"""One point to its owner over HTTP: {grids} basic grids, random points inside, wrk on the same
 {os.cpu_count()} cores as server and database, uvicorn with {workers} worker(s), uvloop and httptools on both
-sides. The plain route (FastAPI + asyncpg + GiST + `ST_Covers`) answers with the grid's code alone; ours with
-edition, margin, candidates, staff, community, compound, building and reasons.
+sides, ours with `wangge serve`'s own protocol. The plain route (FastAPI + asyncpg + GiST + `ST_Covers`)
+answers with the grid's code alone; ours with edition, margin, candidates, staff, community, compound,
+building and reasons.
 """,
         "| connections | plain req/s | p50 ms | p99 ms | ours req/s | p50 ms | p99 ms | times | p99 ratio |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",

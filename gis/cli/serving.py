@@ -218,13 +218,15 @@ def _serve(chosen: Settings) -> None:
     import uvicorn
 
     from gis.service.api.app import create_app
+    from gis.service.api.quick_protocol import QuickProtocol
 
     Path(chosen.data_dir).mkdir(parents=True, exist_ok=True)
     # No access log: it would hold what people asked for.
     uvicorn.run(
-        create_app(chosen),
+        create_app(chosen, own_process=True),
         host=chosen.host,
         port=chosen.port,
+        http=QuickProtocol,
         access_log=False,
         log_level="warning",
         server_header=False,

@@ -230,7 +230,7 @@ def check_encoding(name: str, where: str) -> str:
     return "gb18030" if found in {"gbk", "gb2312", "cp936"} else found
 
 
-def records(file: IO[str], delimiter: str) -> Iterator[Record]:
+def records(file: IO[str], delimiter: str, *, empty_rows: bool = False) -> Iterator[Record]:
     """Read record by record, keeping each one's own text.
 
     A quote that never closes spoils its own line only: the next line is a record again. Blank lines are
@@ -242,6 +242,9 @@ def records(file: IO[str], delimiter: str) -> Iterator[Record]:
         Opened with ``newline=""``.
     delimiter
         One character.
+    empty_rows
+        Whether a row below the header is given though all its cells are empty; else it is passed over as a
+        blank line is. A spreadsheet leaves such rows where something was deleted.
 
     Yields
     ------
@@ -252,6 +255,7 @@ def records(file: IO[str], delimiter: str) -> Iterator[Record]:
     lines = _Lines(file)
     reader = csv.reader(lines, delimiter=delimiter)
     number = 0
+    begun = False
     while True:
         lines.taken.clear()
         line = next(lines, None)
@@ -270,7 +274,8 @@ def records(file: IO[str], delimiter: str) -> Iterator[Record]:
                 reader = csv.reader(lines, delimiter=delimiter)
             line = lines.taken[0] if len(lines.taken) == 1 else "".join(lines.taken)
             body = line.rstrip("\r\n")
-        if cells is None or any(cells):
+        if cells is None or any(cells) or (begun and empty_rows and len(cells) > 1):
+            begun = True
             yield Record(number, cells, body, line[len(body) :])
 
 

@@ -164,7 +164,8 @@ class PointFile:
             self.path.open("rb") as binary,
             io.TextIOWrapper(binary, encoding=self.dialect.codec, newline="") as file,
         ):
-            found = records(file, self.dialect.delimiter)
+            # One row out for every row in, the empty ones too.
+            found = records(file, self.dialect.delimiter, empty_rows=True)
             next(found)
             while True:
                 batch = self._csv_batch(itertools.islice(found, BATCH_ROWS), places, self.dialect.delimiter)

@@ -15,8 +15,9 @@ from gis.layers.database import Database
 from gis.layers.division import Division
 from gis.layers.editions import EditionStamp
 from gis.service.access import Actor, create_token
-from gis.service.dispatch.dispatching import Step, accept, resolve
+from gis.service.dispatch.dispatching import accept, resolve
 from gis.service.dispatch.reporting import Report, report
+from gis.service.dispatch.steps import Step
 from gis.service.loading import load_place
 from gis.service.owning.one_off import compile_counties
 from gis.settings import settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 from collections.abc import AsyncIterator
@@ -64,7 +65,11 @@ class App(FastAPI):
 
 
 def create_app(
-    settings: Settings, *, database: Database | None = None, geocoder: Geocoder | None = None
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    geocoder: Geocoder | None = None,
+    own_process: bool = False,
 ) -> FastAPI:
     """Make the app.
 
@@ -77,6 +82,9 @@ def create_app(
         app starts and closed when it stops.
     geocoder
         An outside geocoder, asked where the layers know nothing that fits an address.
+    own_process
+        Whether the process is there for this app alone: what stands when it has started is then left out of
+        every later search for garbage, which would stop all answers for as long as it lasts.
 
     Returns
     -------
@@ -89,6 +97,9 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
             await run_in_threadpool(_open, app, settings, database, geocoder, stack)
+            if own_process:
+                gc.collect()
+                gc.freeze()
             yield
             await ogc.close()
             app.state.service.feed.close()
@@ -136,7 +147,7 @@ def served() -> FastAPI:
     FastAPI
         The app.
     """
-    return create_app(read_settings())
+    return create_app(read_settings(), own_process=True)
 
 
 def _open(

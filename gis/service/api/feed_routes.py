@@ -19,7 +19,7 @@ from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import Service, TheActor, TheLanguage, TheService
 from gis.service.dispatch.feed import Told
 from gis.service.dispatch.statistics import as_csv, as_xlsx, statistics
-from gis.service.owning.locating import as_of_time
+from gis.service.owning.questions import as_of_time
 from gis.terms import Role
 
 router = APIRouter(prefix="/api/v1", default_response_class=JsonResponse)

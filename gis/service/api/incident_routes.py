@@ -13,8 +13,8 @@ from gis.service.access import Actor
 from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import TheActor, TheService, client_of, when_it_was
 from gis.service.dispatch import dispatching, photos, queue
-from gis.service.dispatch.dispatching import Step
 from gis.service.dispatch.reporting import OPEN_STATES
+from gis.service.dispatch.steps import Step
 from gis.service.dispatch.visits import record_visit
 
 router = APIRouter(prefix="/api/v1", tags=["incidents"], default_response_class=JsonResponse)

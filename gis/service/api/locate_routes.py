@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import Service, TheLanguage, TheService
 from gis.service.owning.answers import answer_as_dict
-from gis.service.owning.locating import as_of_time, county_of_point, locate, read_question
+from gis.service.owning.locating import county_of_point, locate
+from gis.service.owning.questions import as_of_time, read_question
 from gis.texts import Language
 
 router = APIRouter(prefix="/api/v1", tags=["locate"], default_response_class=JsonResponse)

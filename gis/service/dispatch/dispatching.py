@@ -11,62 +11,35 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select
 
-from gis.errors import ConflictError, InputError, NotFoundError, RuleError, UnauthorisedError
+from gis.errors import InputError, NotFoundError, RuleError, UnauthorisedError
 from gis.layers.division import Division
 from gis.layers.follow_up import FollowUp
 from gis.layers.grid import Grid
-from gis.layers.incident import Incident, IncidentCategory, IncidentStep
-from gis.layers.record import Event
-from gis.service.access import Actor, require
-from gis.service.dispatch.doubles import OPEN_STATES
+from gis.layers.incident import Incident
 from gis.service.dispatch.reports import hash_of_code
-from gis.service.dispatch.rows import event, ownership, position_of
+from gis.service.dispatch.rows import ownership, position_of
+from gis.service.dispatch.steps import (
+    ACCEPTED,
+    ASSIGNED,
+    REPORTED,
+    RESOLVED,
+    Step,
+    limits_of,
+    lock,
+    make_step,
+    now,
+    reason_of,
+    take_for,
+)
 from gis.service.owning.compiled import Compiled
-from gis.service.owning.locating import locate, read_question
+from gis.service.owning.locating import locate
+from gis.service.owning.questions import read_question
 from gis.settings import Settings
-from gis.terms import DivisionLevel, IncidentState, OwnerStatus, Role
-
-ASSIGNED, ACCEPTED, REPORTED = IncidentState.ASSIGNED, IncidentState.ACCEPTED, IncidentState.REPORTED
-RESOLVED = IncidentState.RESOLVED
-_ALLOWED: dict[str, frozenset[str]] = {
-    "assigned": frozenset({REPORTED, ASSIGNED, ACCEPTED}),
-    "accepted": frozenset({ASSIGNED}),
-    "resolved": frozenset({ACCEPTED}),
-    "rated": frozenset({RESOLVED}),
-    "escalated": frozenset({ASSIGNED, ACCEPTED}),
-    "returned": frozenset({ASSIGNED, ACCEPTED}),
-    "moved": frozenset(OPEN_STATES),
-    "merged": frozenset(OPEN_STATES),
-}
-"""Step → states in which it can be made."""
-
-_TOLD_AS = {"resolved": "closed", "merged": "closed"}
-_LONGEST_REASON = 1000
-_DISPATCHERS = frozenset({Role.DISPATCHER})
-
-
-@dataclass(frozen=True)
-class Step:
-    """Who makes a step, and on which version of the incident it was decided.
-
-    Attributes
-    ----------
-    actor
-        Who.
-    version
-        The version that they saw; None: whatever it is now.
-    reason
-        Why, in words.
-    """
-
-    actor: Actor
-    version: int | None = None
-    reason: str | None = None
+from gis.terms import DivisionLevel, IncidentState, OwnerStatus
 
 
 def assign(connection: Connection, number: str, grid_code: str, step: Step) -> str:
@@ -97,8 +70,8 @@ def assign(connection: Connection, number: str, grid_code: str, step: Step) -> s
     ConflictError, RuleError, ForbiddenError
         If it has moved on, is closed, or is out of reach.
     """
-    incident = _take(connection, number, "assigned", step)
-    reason = _reason(step)
+    incident = take_for(connection, number, "assigned", step)
+    reason = reason_of(step)
     grid = connection.execute(select(Grid.grid_code).where(Grid.grid_code == grid_code)).first()
     if grid is None:
         raise NotFoundError(f"there is no grid {grid_code}", where="grid_code")
@@ -113,9 +86,9 @@ def assign(connection: Connection, number: str, grid_code: str, step: Step) -> s
         "grid_code": grid_code,
         "division_code": None,
         "owner_status": OwnerStatus.MANUAL,
-        "due_at": _now() + dt.timedelta(hours=_limits(connection, incident.category)[0]),
+        "due_at": now() + dt.timedelta(hours=limits_of(connection, incident.category)[0]),
     }
-    return _make(connection, incident, act, step.actor.name, changes, reason=reason)
+    return make_step(connection, incident, act, step.actor.name, changes, reason=reason)
 
 
 def accept(connection: Connection, number: str, step: Step) -> str:
@@ -135,9 +108,9 @@ def accept(connection: Connection, number: str, step: Step) -> str:
     str
         The number.
     """
-    incident = _take(connection, number, "accepted", step)
-    due = incident.reported_at + dt.timedelta(hours=_limits(connection, incident.category)[1])
-    return _make(
+    incident = take_for(connection, number, "accepted", step)
+    due = incident.reported_at + dt.timedelta(hours=limits_of(connection, incident.category)[1])
+    return make_step(
         connection,
         incident,
         "accepted",
@@ -164,9 +137,9 @@ def resolve(connection: Connection, number: str, step: Step) -> str:
     str
         The number.
     """
-    incident = _take(connection, number, "resolved", step)
-    changes = {"state": RESOLVED, "closed_at": _now(), "due_at": None}
-    return _make(connection, incident, "resolved", step.actor.name, changes, reason=_reason(step))
+    incident = take_for(connection, number, "resolved", step)
+    changes = {"state": RESOLVED, "closed_at": now(), "due_at": None}
+    return make_step(connection, incident, "resolved", step.actor.name, changes, reason=reason_of(step))
 
 
 def rate(connection: Connection, number: str, code: str, stars: int) -> str:
@@ -196,8 +169,10 @@ def rate(connection: Connection, number: str, code: str, stars: int) -> str:
     check_follow_up(connection, number, code)
     if not 1 <= stars <= 5:
         raise InputError("a rating is 1 to 5", where="stars")
-    incident = _take(connection, number, "rated", None)
-    return _make(connection, incident, "rated", "resident", {"state": IncidentState.RATED, "rating": stars})
+    incident = take_for(connection, number, "rated", None)
+    return make_step(
+        connection, incident, "rated", "resident", {"state": IncidentState.RATED, "rating": stars}
+    )
 
 
 def check_follow_up(connection: Connection, number: str, code: str) -> int:
@@ -256,12 +231,12 @@ def escalate(connection: Connection, number: str, step: Step) -> str:
     RuleError
         If there is no level above.
     """
-    incident = _take(connection, number, "escalated", step)
+    incident = take_for(connection, number, "escalated", step)
     above = _above(connection, incident)
     changes = {"state": ASSIGNED, "division_code": above}
     change = {"from_division": incident.division_code, "to_division": above}
-    return _make(
-        connection, incident, "escalated", step.actor.name, changes, reason=_reason(step), change=change
+    return make_step(
+        connection, incident, "escalated", step.actor.name, changes, reason=reason_of(step), change=change
     )
 
 
@@ -282,7 +257,7 @@ def give_back(connection: Connection, number: str, step: Step) -> str:
     str
         The number.
     """
-    incident = _take(connection, number, "returned", step)
+    incident = take_for(connection, number, "returned", step)
     changes: dict[str, Any]
     if incident.division_code is None:
         changes = {"state": REPORTED, "grid_code": None}
@@ -291,8 +266,8 @@ def give_back(connection: Connection, number: str, step: Step) -> str:
         below = None if incident.division_code == community else community
         changes = {"state": ASSIGNED, "division_code": below}
     change = {"from_division": incident.division_code, "to_division": changes.get("division_code")}
-    return _make(
-        connection, incident, "returned", step.actor.name, changes, reason=_reason(step), change=change
+    return make_step(
+        connection, incident, "returned", step.actor.name, changes, reason=reason_of(step), change=change
     )
 
 
@@ -328,7 +303,7 @@ def move(
     dict
         ``incident_number`` and ``offer``: the grid that owns the new position where it is another, else None.
     """
-    incident = _take(connection, number, "moved", step)
+    incident = take_for(connection, number, "moved", step)
     question = read_question(**position, in_force=counties.values())
     answer = locate(counties, question, settings)
     found = answer.owner
@@ -345,7 +320,7 @@ def move(
     if incident.grid_code is None and owner is not None:
         changes["state"] = ASSIGNED
     offer = found if found != owner else None
-    _make(
+    make_step(
         connection,
         incident,
         "moved",
@@ -385,94 +360,15 @@ def merge(connection: Connection, number: str, into: str, step: Step) -> str:
         raise RuleError("an incident cannot double itself", where="into")
     # Both rows are locked in the order of their numbers, so that two merges cannot wait for each other.
     for one in sorted((number, into)):
-        _locked(connection, one)
-    incident = _take(connection, number, "merged", step)
-    stays = _take(connection, into, "merged", Step(step.actor))
-    changes = {"state": IncidentState.MERGED, "merged_into": into, "due_at": None, "closed_at": _now()}
-    _make(connection, incident, "merged", step.actor.name, changes, reason=step.reason, change={"into": into})
-    _make(connection, stays, "absorbed", step.actor.name, {}, change={"merged": number})
+        lock(connection, one)
+    incident = take_for(connection, number, "merged", step)
+    stays = take_for(connection, into, "merged", Step(step.actor))
+    changes = {"state": IncidentState.MERGED, "merged_into": into, "due_at": None, "closed_at": now()}
+    make_step(
+        connection, incident, "merged", step.actor.name, changes, reason=step.reason, change={"into": into}
+    )
+    make_step(connection, stays, "absorbed", step.actor.name, {}, change={"merged": number})
     return into
-
-
-def _take(connection: Connection, number: str, act: str, step: Step | None) -> Row[Any]:
-    """Lock an incident and make sure that a step may be made on it now."""
-    incident = _locked(connection, number)
-    if step is not None:
-        require(
-            step.actor, _DISPATCHERS, incident.division_code or incident.grid_code or incident.county_code
-        )
-        if step.version is not None and step.version != incident.version:
-            raise ConflictError(
-                f"incident {number} has moved on since you looked at it",
-                where=number,
-                mend="look at it again",
-                details={"version": incident.version},
-            )
-    if incident.state not in _ALLOWED[act]:
-        raise RuleError(
-            f"an incident that is {incident.state} cannot be {act}",
-            where=number,
-            mend=f"it can be where it is {' or '.join(sorted(_ALLOWED[act]))}",
-        )
-    return incident
-
-
-def _locked(connection: Connection, number: str) -> Row[Any]:
-    columns = [column for column in Incident.__table__.c if column.name != "geometry"]
-    row = connection.execute(
-        select(*columns).where(Incident.incident_number == number).with_for_update()
-    ).first()
-    if row is None:
-        raise NotFoundError(f"there is no incident {number[:40]}", where="incident_number")
-    return row
-
-
-def _make(
-    connection: Connection,
-    incident: Row[Any],
-    act: str,
-    actor: str,
-    changes: Mapping[str, Any],
-    *,
-    reason: str | None = None,
-    change: Mapping[str, Any] | None = None,
-) -> str:
-    """Write a step: the incident as it is now, the row of its history, and the event for listeners."""
-    version = incident.version + 1
-    connection.execute(update(Incident).where(Incident.id == incident.id).values(**changes, version=version))
-    grid = changes.get("grid_code", incident.grid_code)
-    connection.execute(
-        insert(IncidentStep).values(
-            incident_id=incident.id,
-            sequence=version,
-            actor=actor,
-            act=act,
-            from_grid=incident.grid_code,
-            to_grid=grid,
-            edition_id=changes.get("edition_id", incident.edition_id),
-            reason=reason,
-            change=dict(change) if change else None,
-        )
-    )
-    due = changes.get("due_at", incident.due_at)
-    connection.execute(
-        insert(Event).values(
-            event(
-                _TOLD_AS.get(act, act),
-                incident.incident_number,
-                county=incident.county_code,
-                grid=grid,
-                division=changes.get("division_code", incident.division_code),
-                act=act,
-                state=str(changes.get("state", incident.state)),
-                category=incident.category,
-                owner_status=changes.get("owner_status", incident.owner_status),
-                due_at=due.isoformat() if due else None,
-                version=version,
-            )
-        )
-    )
-    return str(incident.incident_number)
 
 
 def _above(connection: Connection, incident: Row[Any]) -> str:
@@ -486,23 +382,3 @@ def _above(connection: Connection, incident: Row[Any]) -> str:
     if row.level != DivisionLevel.COMMUNITY or row.parent_code is None:
         raise RuleError("it is at the highest level already", where=incident.incident_number)
     return str(row.parent_code)
-
-
-def _limits(connection: Connection, category: str) -> tuple[float, float]:
-    row = connection.execute(
-        select(IncidentCategory.accept_hours, IncidentCategory.resolve_hours).where(
-            IncidentCategory.category == category
-        )
-    ).one()
-    return float(row.accept_hours), float(row.resolve_hours)
-
-
-def _reason(step: Step) -> str:
-    reason = (step.reason or "").strip()
-    if not reason or len(reason) > _LONGEST_REASON:
-        raise InputError("say why, in 1 to 1000 letters", where="reason")
-    return reason
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

@@ -11,26 +11,24 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
 
-import orjson
 from sqlalchemy import Connection, text
 
 from gis.errors import ConflictError, InputError, WanggeError
 from gis.service.access import Actor, actors_of, require, unauthorised
 from gis.service.dispatch.addresses import sure_place
-from gis.service.dispatch.doubles import OPEN_STATES, doubles_among
-from gis.service.dispatch.reports import Report, Reported, digest, follow_up_code, hash_of_code
-from gis.service.dispatch.rows import MACHINE, event, ownership
+from gis.service.dispatch.doubles import OPEN_STATES
+from gis.service.dispatch.report_writing import Sent, Weighed, write_reports
+from gis.service.dispatch.reports import Report, Reported, digest, follow_up_code
+from gis.service.dispatch.rows import MACHINE
 from gis.service.owning.compiled import Compiled
-from gis.service.owning.locating import Answer, locate, read_question
-from gis.settings import CHINA_STANDARD_TIME, Settings
-from gis.terms import IncidentState, OwnerStatus, Role
+from gis.service.owning.locating import Answer, locate
+from gis.service.owning.questions import read_question
+from gis.settings import Settings
+from gis.terms import Role
 
 __all__ = ["OPEN_STATES", "Report", "Reported", "Sent", "report", "report_many"]
 
-_SURE = {OwnerStatus.INSIDE, OwnerStatus.EDGE}
 _DISPATCHERS = frozenset({Role.DISPATCHER})
 
 _KINDS = text(
@@ -46,121 +44,6 @@ _KEPT = text(
     JOIN unnest(CAST(:actors AS text[]), CAST(:keys AS text[])) AS asked (actor, key) USING (actor, key)
     """
 )
-_NUMBERS = text(
-    """
-    SELECT nextval('wangge.incident_number_serial'), nextval(pg_get_serial_sequence('wangge.incident', 'id'))
-    FROM generate_series(1, :many)
-    """
-)
-# One statement claims the keys and writes what belongs to those that were free. Keys are claimed in one
-# order, so that two of these cannot wait for each other; one that another transaction holds is waited for.
-_WRITE = text(
-    """
-    WITH sent AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset(CAST(:sent AS jsonb)) AS row (
-            id bigint, incident_number text, county_code text, category text, source text, text text,
-            reporter text, reported_at timestamptz, lon float8, lat float8, crs text, accuracy_m float8,
-            confidence float8, address text, photo text, state text, due_at timestamptz, version int,
-            grid_code text, owner_status text, margin_m float8, distance_m float8, candidates jsonb,
-            edition_id bigint, x float8, y float8, actor text, key text, request text, answer jsonb,
-            follow_up text)
-    ), claimed AS (
-        INSERT INTO wangge.kept_answer (actor, key, request, status, answer, incident_id)
-        SELECT actor, key, request, 201, answer, id FROM sent WHERE key IS NOT NULL ORDER BY actor, key
-        ON CONFLICT DO NOTHING RETURNING incident_id AS id
-    ), taken AS MATERIALIZED (
-        SELECT * FROM sent WHERE key IS NULL OR id IN (SELECT id FROM claimed)
-    ), incidents AS (
-        INSERT INTO wangge.incident (
-            id, incident_number, county_code, category, source, text, reporter, reported_at, lon, lat, crs,
-            accuracy_m, confidence, address, photo, state, due_at, version, grid_code, owner_status, margin_m,
-            distance_m, candidates, edition_id, geometry)
-        SELECT
-            id, incident_number, county_code, category, source, text, reporter, reported_at, lon, lat, crs,
-            accuracy_m, confidence, address, photo, state, due_at, version, grid_code, owner_status, margin_m,
-            distance_m, nullif(candidates, 'null'), edition_id, ST_SetSRID(ST_MakePoint(x, y), 4490)
-        FROM taken ORDER BY id
-    ), steps AS (
-        INSERT INTO wangge.incident_step (incident_id, sequence, actor, act, to_grid, edition_id, change)
-        SELECT step.*
-        FROM jsonb_to_recordset(CAST(:steps AS jsonb)) AS step (
-            id bigint, sequence int, actor text, act text, to_grid text, edition_id bigint, change jsonb)
-        JOIN taken USING (id)
-    ), events AS (
-        INSERT INTO wangge.event (kind, county_code, division_code, body)
-        SELECT event.kind, event.county_code, event.division_code, event.body
-        FROM jsonb_to_recordset(CAST(:events AS jsonb)) AS event (
-            id bigint, kind text, county_code text, division_code text, body jsonb)
-        JOIN taken USING (id)
-    ), follow_ups AS (
-        INSERT INTO wangge.follow_up (incident_id, hashed)
-        SELECT id, follow_up FROM taken WHERE follow_up IS NOT NULL
-    )
-    SELECT id FROM taken
-    """
-)
-_KEEP_DOUBLES = text(
-    """
-    UPDATE wangge.kept_answer AS kept
-    SET answer = kept.answer || jsonb_build_object('perhaps_doubles', found.numbers)
-    FROM jsonb_to_recordset(CAST(:found AS jsonb)) AS found (id bigint, numbers jsonb)
-    WHERE kept.incident_id = found.id
-    """
-)
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A report with who sent it.
-
-    Attributes
-    ----------
-    said
-        The report.
-    actor
-        Who sends it, where no token says so.
-    token
-        The token that it was sent with; only a dispatcher's will do.
-    home
-        The county whose queue it goes to where it has no position; the token's unless given.
-    key
-        The Idempotency-Key: the same key again gives the first answer, and no second incident.
-    follow
-        Whether a follow-up code is wanted.
-    """
-
-    said: Report
-    actor: str | None = None
-    token: str | None = field(default=None, repr=False)
-    home: str | None = None
-    key: str | None = field(default=None, repr=False)
-    follow: bool = False
-
-
-@dataclass(frozen=True)
-class _Taken:
-    """A report that can be taken: what is to be written of it."""
-
-    sent: Sent
-    actor: str
-    home: str | None
-    at: dt.datetime
-    due: dt.datetime
-    answer: Answer | None
-    by_address: bool
-    county: str
-
-    @property
-    def owner(self) -> str | None:
-        return self.answer.owner if self.answer and self.answer.status in _SURE else None
-
-    @property
-    def state(self) -> IncidentState:
-        return IncidentState.ASSIGNED if self.owner else IncidentState.REPORTED
-
-    @property
-    def status(self) -> str | None:
-        return str(self.answer.status) if self.answer else None
 
 
 def report(
@@ -243,7 +126,7 @@ def report_many(
     keyed = {at: (actors[at][0], digest(sent[at].key or "")) for at in actors if sent[at].key}
     done |= _answered(connection, sent, keyed)
     hours, sources = connection.execute(_KINDS).one()
-    fresh: dict[int, _Taken] = {}
+    fresh: dict[int, Weighed] = {}
     first: set[tuple[str, str]] = set()
     for at in actors.keys() - done.keys():
         if at in keyed and keyed[at] in first:
@@ -256,7 +139,7 @@ def report_many(
             done[at] = error
         else:
             first |= {keyed[at]} if at in keyed else set()
-    done |= _write(connection, fresh, keyed)
+    done |= write_reports(connection, fresh, keyed)
     # What is left had a key that somebody else was just claiming, or that came twice.
     done |= _answered(connection, sent, {at: keyed[at] for at in keyed.keys() - done.keys()})
     refused = ConflictError("the report with this key was refused just now", where="Idempotency-Key")
@@ -316,7 +199,7 @@ def _weigh(
     actor: tuple[str, str | None],
     hours: Mapping[str, float],
     sources: Sequence[str],
-) -> _Taken:
+) -> Weighed:
     """Find out what a report becomes; nothing is written yet."""
     said = one.said
     for name, value, known in (("category", said.category, sorted(hours)), ("source", said.source, sources)):
@@ -328,7 +211,7 @@ def _weigh(
     at = said.reported_at or dt.datetime.now(dt.UTC)
     county = answer.compiled.edition.county_code if answer else _home(counties, actor[1])
     due = at + dt.timedelta(hours=float(hours[said.category]))
-    return _Taken(one, *actor, at, due, answer, by_address, county)
+    return Weighed(one, actor[0], at, due, answer, by_address, county)
 
 
 def _located(
@@ -362,106 +245,3 @@ def _home(counties: Mapping[str, Compiled], home: str | None) -> str:
         where="county",
         mend="send lon, lat and crs, or use a token of that county",
     )
-
-
-def _write(
-    connection: Connection, fresh: Mapping[int, _Taken], keyed: Mapping[int, tuple[str, str]]
-) -> dict[int, Reported]:
-    """Write the incidents with their history, events and kept answers; leave out whose key is taken."""
-    if not fresh:
-        return {}
-    numbers = connection.execute(_NUMBERS, {"many": len(fresh)}).all()
-    answers: dict[int, tuple[int, Reported]] = {}
-    rows: list[dict[str, Any]] = []
-    steps: list[dict[str, Any]] = []
-    events: list[dict[str, Any]] = []
-    for (at, taken), (serial, key) in zip(sorted(fresh.items()), numbers, strict=True):
-        day = taken.at.astimezone(CHINA_STANDARD_TIME)
-        number = f"{day:%Y%m%d}-{serial:06d}"
-        code = follow_up_code(taken.sent.key, number) if taken.sent.follow else None
-        due = taken.due.isoformat()
-        reported = Reported(number, taken.state.value, taken.owner, taken.status, due, [], code)
-        rows.append(_row(taken, key, reported, keyed.get(at)))
-        steps += _steps(taken, key)
-        events += [{"id": key, **one} for one in _events(taken, number)]
-        answers[at] = (key, reported)
-    written = {"sent": _json(rows), "steps": _json(steps), "events": _json(events)}
-    there = set(connection.execute(_WRITE, written).scalars())
-    doubles = doubles_among(connection, [key for at, (key, _) in answers.items() if fresh[at].answer])
-    kept = [{"id": key, "numbers": found} for key, found in doubles.items() if found]
-    if kept:
-        connection.execute(_KEEP_DOUBLES, {"found": _json(kept)})
-    return {
-        at: replace(reported, perhaps_doubles=doubles.get(key, []))
-        for at, (key, reported) in answers.items()
-        if key in there
-    }
-
-
-def _row(taken: _Taken, key: int, reported: Reported, claim: tuple[str, str] | None) -> dict[str, Any]:
-    said, answer = taken.sent.said, taken.answer
-    row: dict[str, Any] = {
-        "id": key,
-        "incident_number": reported.number,
-        "county_code": taken.county,
-        "category": said.category,
-        "source": said.source,
-        "text": said.words,
-        "reporter": said.reporter,
-        "reported_at": taken.at,
-        "address": said.address,
-        "photo": said.photo,
-        "state": taken.state,
-        "due_at": taken.due,
-        "version": 2 if taken.owner else 1,
-        **ownership(answer, taken.owner),
-    }
-    if answer is not None:
-        question = answer.question
-        row |= {"x": round(question.lon, 8), "y": round(question.lat, 8), "accuracy_m": question.accuracy_m}
-        row["confidence"] = question.confidence if question.accuracy_m else None
-        if not taken.by_address:
-            row |= {"lon": question.x, "lat": question.y, "crs": question.datum.name}
-    if claim is not None:
-        row |= {"actor": claim[0], "key": claim[1], "request": said.fingerprint()}
-        row["answer"] = replace(reported, follow_up=None).as_dict()
-    if reported.follow_up is not None:
-        row["follow_up"] = hash_of_code(reported.follow_up)
-    return row
-
-
-def _steps(taken: _Taken, key: int) -> list[dict[str, Any]]:
-    edition = taken.answer.compiled.edition.id if taken.answer else None
-    first = {
-        "id": key,
-        "sequence": 1,
-        "actor": taken.actor,
-        "act": "reported",
-        "edition_id": edition,
-        "change": {"source": taken.sent.said.source, "owner_status": taken.status},
-    }
-    if taken.owner is None:
-        return [first]
-    second = {
-        **first,
-        "sequence": 2,
-        "actor": MACHINE,
-        "act": "assigned",
-        "to_grid": taken.owner,
-        "change": {"owner_status": taken.status},
-    }
-    return [first, second]
-
-
-def _events(taken: _Taken, number: str) -> list[dict[str, Any]]:
-    facts = {
-        "category": taken.sent.said.category,
-        "owner_status": taken.status,
-        "due_at": taken.due.isoformat(),
-    }
-    acts = ("reported",) if taken.owner is None else ("reported", "assigned")
-    return [event(act, number, county=taken.county, grid=taken.owner, state=act, **facts) for act in acts]
-
-
-def _json(rows: list[dict[str, Any]]) -> str:
-    return orjson.dumps(rows).decode()

@@ -19,8 +19,9 @@ from gis.crs import Datum, parse_crs, to_storage
 from gis.errors import InputError, NotFoundError, TooLargeError
 from gis.layers.coordinates import find_coordinate_columns, parse_coordinates
 from gis.layers.point_stream import PointBatch
-from gis.service.owning.assigning import ADDED, OwnerLayer, Owners, assign_file, find_owners
+from gis.service.owning.assigning import ADDED, assign_file, find_owners
 from gis.service.owning.compiled import Compiled
+from gis.service.owning.owners import Owners, owners_of
 
 FORMATS: dict[str, str] = {
     "text/csv": "csv",
@@ -53,17 +54,10 @@ def owners_in_force(counties: Mapping[str, Compiled]) -> Owners:
     NotFoundError
         If nothing is in force.
     """
-    layers = tuple(
-        OwnerLayer(
-            compiled.indexes[layer],
-            f"{county[:6]} {compiled.edition.number} {compiled.edition.digest[:12]}",
-        )
-        for county, compiled in counties.items()
-        for layer in compiled.precedence
-    )
-    if not layers:
+    owners = owners_of(counties)
+    if not owners.layers:
         raise NotFoundError("no grids are in force yet", mend="import grids with `wangge import grids …`")
-    return Owners(layers)
+    return owners
 
 
 def answer_batch(

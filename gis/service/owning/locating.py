@@ -8,54 +8,22 @@ names no owner, because a person decides.
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from gis.crs import Datum, parse_crs, to_storage
 from gis.errors import InputError, NotFoundError
 from gis.locate.index import GridIndex
 from gis.locate.uncertainty import NEGLIGIBLE, candidates
 from gis.service.owning.compiled import GRID_LAYERS, Compiled
-from gis.settings import CHINA_STANDARD_TIME, Settings
-from gis.terms import GridType, OwnerStatus
+from gis.service.owning.questions import Question, swapped_in
+from gis.settings import Settings
+from gis.terms import OwnerStatus
 from gis.texts import text
 
-DEFAULT_CONFIDENCE = 0.95
-"""What a browser's accuracy radius stands for."""
-_LARGEST_ACCURACY_M = 50_000.0
 _FAR_SIGMA = math.sqrt(-2 * math.log(NEGLIGIBLE))
-_MEND_POINT = "give longitude and latitude as plain numbers, and the datum that they are in"
-
-
-@dataclass(frozen=True)
-class Question:
-    """A point that somebody asks about.
-
-    Attributes
-    ----------
-    x, y
-        As given: longitude or easting, latitude or northing.
-    datum
-        What they are written in.
-    lon, lat
-        Degrees, CGCS2000.
-    accuracy_m
-        Radius in metres; None: exact.
-    confidence
-        Probability that the radius stands for.
-    """
-
-    x: float
-    y: float
-    datum: Datum
-    lon: float
-    lat: float
-    accuracy_m: float | None = None
-    confidence: float = DEFAULT_CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -134,72 +102,6 @@ class Answer:
         return next(answer for answer in self.layers if answer.layer == self.decided_by)
 
 
-def read_question(
-    lon: object,
-    lat: object,
-    crs: str | None,
-    *,
-    accuracy_m: object = None,
-    confidence: object = None,
-    in_force: Iterable[Compiled] = (),
-) -> Question:
-    """Read a question, refusing what cannot be meant.
-
-    Parameters
-    ----------
-    lon, lat
-        Longitude and latitude, or easting and northing; numbers, or texts that are numbers.
-    crs
-        Their datum; required.
-    accuracy_m
-        Radius in metres.
-    confidence
-        Probability that the radius stands for; 0.95 as browsers mean it, unless given.
-    in_force
-        The editions that tell whether swapped axes would land inside.
-
-    Returns
-    -------
-    Question
-        With its position in CGCS2000.
-
-    Raises
-    ------
-    InputError
-        If a number is missing, not finite, or out of range; it says so when swapping would help.
-    CrsError
-        If the datum is missing or unknown.
-    """
-    datum = parse_crs(crs)
-    x, y = _number(lon, "lon"), _number(lat, "lat")
-    if x == 0 and y == 0:
-        raise InputError(
-            "0, 0 is what a device sends that has no position",
-            where="lon, lat",
-            mend="send the position once the device has one, or an address",
-        )
-    radius = None if accuracy_m is None else _number(accuracy_m, "accuracy_m")
-    if radius is not None and not 0 <= radius <= _LARGEST_ACCURACY_M:
-        raise InputError(
-            f"an accuracy of {radius:g} m is not one", where="accuracy_m", mend="give metres, 0 to 50,000"
-        )
-    level = DEFAULT_CONFIDENCE if confidence is None else _number(confidence, "confidence")
-    if not 0 < level < 1:
-        raise InputError(
-            f"a confidence of {level:g} is not a probability",
-            where="confidence",
-            mend="give 0.95 for a browser's radius, 0.68 for Android's",
-        )
-    position = _convert(x, y, datum)
-    if position is None:
-        raise InputError(
-            f"{x:g}, {y:g} is no position in {datum.name}",
-            where="lon, lat",
-            mend=_swap_words(x, y, datum, in_force) or _MEND_POINT,
-        )
-    return Question(x, y, datum, *position, radius or None, level)
-
-
 def locate(
     counties: Mapping[str, Compiled],
     question: Question,
@@ -252,7 +154,7 @@ def locate(
         _within(compiled, "communities", question),
         _within(compiled, "compounds", question),
         _within(compiled, "buildings", question),
-        _swapped(question, counties.values()) if status is OwnerStatus.OUTSIDE else None,
+        swapped_in(question, counties.values()) if status is OwnerStatus.OUTSIDE else None,
     )
 
 
@@ -291,79 +193,6 @@ def county_of_point(counties: Mapping[str, Compiled], lon: float, lat: float) ->
             text("dispatch.why.nothing", "en"), mend="import grids with `wangge import grids …`"
         )
     return nearest[1]
-
-
-def as_of_time(value: str | None) -> dt.datetime | None:
-    """Read a date or time as_of which something is asked.
-
-    Parameters
-    ----------
-    value
-        ``2026-03-01`` (midnight, China's time) or a time with its offset; None or empty: now.
-
-    Returns
-    -------
-    datetime.datetime or None
-        With a time zone.
-
-    Raises
-    ------
-    InputError
-        If it is neither.
-    """
-    if not value:
-        return None
-    try:
-        when = dt.datetime.fromisoformat(value)
-    except ValueError:
-        raise InputError(
-            "this is no date or time", where="as_of", mend="write 2026-03-01 or 2026-03-01T08:00:00+08:00"
-        ) from None
-    return when if when.tzinfo else when.replace(tzinfo=CHINA_STANDARD_TIME)
-
-
-def _number(value: object, where: str) -> float:
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(value, bool) or not math.isfinite(number):
-        raise InputError(
-            "this is not a number" if value is not None else "it is missing", where=where, mend=_MEND_POINT
-        )
-    return number
-
-
-def _convert(x: float, y: float, datum: Datum) -> tuple[float, float] | None:
-    """Convert to CGCS2000; None where the numbers are no position in that datum."""
-    if (datum.epsg is None or datum.is_storage) and not (-180 <= x <= 180 and -90 <= y <= 90):
-        return None
-    lons, lats = to_storage([x], [y], datum)
-    lon, lat = float(lons[0]), float(lats[0])
-    good = math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90
-    return (lon, lat) if good else None
-
-
-def _swap_words(x: float, y: float, datum: Datum, in_force: Iterable[Compiled]) -> str | None:
-    position = _convert(y, x, datum)
-    inside = None if position is None else _grid_at(*position, in_force)
-    return None if inside is None else f"swap them: {y:g}, {x:g} lies inside {inside[1]}"
-
-
-def _swapped(question: Question, in_force: Iterable[Compiled]) -> str | None:
-    position = _convert(question.y, question.x, question.datum)
-    inside = None if position is None else _grid_at(*position, in_force)
-    return None if inside is None else inside[1]
-
-
-def _grid_at(lon: float, lat: float, in_force: Iterable[Compiled]) -> tuple[Compiled, str] | None:
-    for compiled in in_force:
-        index = compiled.indexes.get(GridType.BASIC)
-        if index is not None:
-            position = int(index.locate(lon, lat)[0])
-            if position >= 0:
-                return compiled, index.codes[position]
-    return None
 
 
 def _wanted(layers: Iterable[str] | None) -> tuple[str, ...] | None:

@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gis.errors import NotFoundError
-from gis.layers.editions import counties_published, edition_at
+from gis.layers.editions import EditionStamp, counties_published, edition_at
 from gis.service.owning.answers import answer_as_dict
-from gis.service.owning.assigning import OwnerLayer, Owners
 from gis.service.owning.compiled import Compiled, compile_edition
-from gis.service.owning.locating import locate, read_question
+from gis.service.owning.locating import locate
+from gis.service.owning.owners import Owners, owners_of
+from gis.service.owning.questions import read_question
 from gis.settings import CHINA_STANDARD_TIME, Settings
 from gis.texts import Language
 
@@ -41,22 +42,50 @@ def compile_counties(connection: Connection, as_of: dt.datetime | None = None) -
     NotFoundError
         If no county had an edition by then.
     """
-    when = as_of
-    if when is not None and when.tzinfo is None:
-        when = when.replace(tzinfo=CHINA_STANDARD_TIME)
-    found = {}
+    day = None if as_of is None else _with_zone(as_of).date()
+    return {
+        stamp.county_code: compile_edition(connection, stamp, on=day)
+        for stamp in editions_as_of(connection, as_of)
+    }
+
+
+def editions_as_of(connection: Connection, as_of: dt.datetime | None = None) -> list[EditionStamp]:
+    """List the edition of every county that was in force at a time.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    as_of
+        The time; now unless given. Without a time zone it is China's.
+
+    Returns
+    -------
+    list of EditionStamp
+        By county; one that was not published by then is left out.
+
+    Raises
+    ------
+    NotFoundError
+        If no county had an edition by then.
+    """
+    when = None if as_of is None else _with_zone(as_of)
+    found = []
     for county in counties_published(connection):
         try:
-            edition = edition_at(connection, county, when)
+            found.append(edition_at(connection, county, when))
         except NotFoundError:
-            continue  # this county was not published yet
-        found[county] = compile_edition(connection, edition, on=when.date() if when else None)
+            continue
     if not found:
         raise NotFoundError(
             "no grids were published" + (f" on {when.date()}" if when else ""),
             mend="`wangge demo` loads a made-up place, `wangge import grids …` your own",
         )
     return found
+
+
+def _with_zone(when: dt.datetime) -> dt.datetime:
+    return when if when.tzinfo else when.replace(tzinfo=CHINA_STANDARD_TIME)
 
 
 def owners_as_of(connection: Connection, as_of: dt.datetime | None = None) -> Owners:
@@ -74,16 +103,7 @@ def owners_as_of(connection: Connection, as_of: dt.datetime | None = None) -> Ow
     Owners
         Every county's layers, each county's in its order of precedence.
     """
-    return Owners(
-        tuple(
-            OwnerLayer(
-                compiled.indexes[layer],
-                f"{county[:6]} {compiled.edition.number} {compiled.edition.digest[:12]}",
-            )
-            for county, compiled in compile_counties(connection, as_of).items()
-            for layer in compiled.precedence
-        )
-    )
+    return owners_of(compile_counties(connection, as_of))
 
 
 def locate_once(

@@ -19,7 +19,8 @@ from gis.locate.single import Lookup, single_lookup
 from gis.service.owning.answers import answer_as_dict, owner_as_dict
 from gis.service.owning.compiled import PLACE_LAYERS, Compiled
 from gis.service.owning.current import InForce
-from gis.service.owning.locating import Answer, LayerAnswer, Question
+from gis.service.owning.locating import Answer, LayerAnswer
+from gis.service.owning.questions import Question
 from gis.settings import Settings
 from gis.terms import OwnerStatus
 from gis.texts import Language

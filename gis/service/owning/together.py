@@ -12,10 +12,11 @@ from sqlalchemy import Connection, select
 
 from gis.crs import parse_crs
 from gis.errors import InputError, UnavailableError
-from gis.layers.editions import counties_published, edition_at, read_grids
+from gis.layers.editions import read_grids
 from gis.layers.grid import OwnerPrecedence
 from gis.locate.cluster import Outcome, assign_partitions
 from gis.locate.index import GridIndex
+from gis.service.owning.one_off import editions_as_of
 
 _CONNECT_S = 10
 
@@ -34,10 +35,13 @@ def one_index(connection: Connection, as_of: dt.datetime | None = None) -> GridI
     -------
     GridIndex
         Where layers overlap, the first in precedence owns.
+
+    Raises
+    ------
+    NotFoundError
+        If no county had an edition by then.
     """
-    editions = [edition_at(connection, county, as_of) for county in counties_published(connection)]
-    if not editions:
-        raise InputError("no grids are published", mend="give --grids FILE, or import grids first")
+    editions = editions_as_of(connection, as_of)
     grids = pd.concat([read_grids(connection, edition) for edition in editions], ignore_index=True)
     layers = list(connection.execute(select(OwnerPrecedence.layer).order_by(OwnerPrecedence.rank)).scalars())
     grids = grids.loc[grids["grid_type"].map(layers.index).sort_values(kind="stable").index]

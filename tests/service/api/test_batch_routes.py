@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 
@@ -61,6 +62,15 @@ def test_ndjson(shared_town: Town) -> None:
     assert [one.get("grid") or "" for one in answers[:4]] == [row[3] for row in ROWS]
     assert [one["status"] for one in answers[4:]] == ["invalid"] * 3
     assert answers[4]["line"] == "{broken"
+
+
+def test_a_row_of_nothing_but_commas_is_a_row_all_the_same(shared_town: Town) -> None:
+    body = f"\n,,\nkey,lon,lat\na,{WEST + 0.006},{SOUTH + 0.006}\n,,\n\nb,,\n,,\n"
+    response = send(shared_town, body, "text/csv")
+    assert response.status_code == 200, response.text
+    rows = list(csv.reader(io.StringIO(response.text.removeprefix("\ufeff"))))
+    assert [row[0] for row in rows] == ["key", "a", "", "b", ""]
+    assert [row[4] for row in rows[1:]] == ["inside", "invalid", "invalid", "invalid"]
 
 
 def test_arrow(shared_town: Town) -> None:
