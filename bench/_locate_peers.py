@@ -69,7 +69,7 @@ def shapely_tree(grids: Shapes, lon: Floats, lat: Floats) -> Measure:
 
 
 def geopandas_sjoin(grids: Shapes, lon: Floats, lat: Floats) -> Measure:
-    """Measure ``geopandas.sjoin``."""
+    """Measure ``geopandas.sjoin``; it has no threads of its own."""
     import geopandas as gpd
 
     points = gpd.GeoDataFrame(geometry=gpd.points_from_xy(lon, lat, crs=4490))
@@ -95,15 +95,18 @@ def duckdb_spatial(grids: Shapes, lon: Floats, lat: Floats) -> Measure:
 
 
 def sedona_db(grids: Shapes, lon: Floats, lat: Floats) -> Measure:
-    """Measure SedonaDB's spatial join."""
+    """Measure SedonaDB's spatial join, both cores (its plan has two partitions)."""
     context = _module("sedonadb").connect()
     areas = pa.table({"grid": np.arange(len(grids)), "wkb": pa.array(shapely.to_wkb(grids), pa.binary())})
     context.create_data_frame(areas).to_view("areas")
     context.sql("SELECT grid, ST_GeomFromWKB(wkb) AS shape FROM areas").to_memtable().to_view("grids")
     context.create_data_frame(pa.table({"lon": lon, "lat": lat})).to_view("places")
     context.sql("SELECT ST_Point(lon, lat) AS place FROM places").to_memtable().to_view("points")
+    # Its best form of those that it offers: 1.4 to 1.7 times as fast as its own default, and twice GEOS.
+    context.sql("SET sedona.spatial_join.execution_mode = 'prepare_build'").to_arrow_table()
+    context.sql("SET sedona.spatial_join.tg.index_type = 'natural'").to_arrow_table()
     query = "SELECT count(grid) AS n FROM points JOIN grids ON ST_Within(points.place, grids.shape)"
-    seconds, table = _best(lambda: context.sql(query).to_arrow_table())
+    seconds, table = _best(lambda: context.sql(query).to_arrow_table(), 3)
     return Measure(0.0, seconds, table["n"][0].as_py())
 
 
@@ -167,7 +170,7 @@ PEERS = {
     "shapely STRtree, 2 threads": (shapely_tree, 300_000),
     "geopandas.sjoin": (geopandas_sjoin, 300_000),
     "DuckDB spatial": (duckdb_spatial, 1_000_000),
-    "SedonaDB": (sedona_db, 1_000_000),
+    "SedonaDB": (sedona_db, 4_000_000),
     "polars-st": (polars_st, 300_000),
     "PostGIS, GiST": (lambda *a: postgis(*a, pieces=False), 200_000),
     "PostGIS, ST_Subdivide": (lambda *a: postgis(*a, pieces=True), 200_000),

@@ -93,10 +93,12 @@ def locate_into(
 
     Parameters
     ----------
-    tree, origin, lon, lat, closed
+    tree, origin, lon, lat
         As in :func:`locate`.
     owner
         int32, shape (n,), C-contiguous: written to.
+    closed
+        As in :func:`locate`.
     """
     _locate(
         _read_only(lon),

@@ -49,10 +49,12 @@ def locate_into(
 
     Parameters
     ----------
-    tree, origin, lon, lat, closed
+    tree, origin, lon, lat
         As in :func:`locate`.
     owner
         int32, shape (n,): written to.
+    closed
+        As in :func:`locate`.
     """
     owner[:] = -1
     for start in range(0, len(lon), _BLOCK):

@@ -1,0 +1,45 @@
+"""A leaf's lines say what its edges say, for nearly every point; and memory lies as it should."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gis.locate.index import GridIndex
+from gis.locate.kernels_numpy import _decide, _descend
+from gis.locate.lines import ASK
+from gis.locate.memory import settle
+from tests.locate.shapes import wavy_grids
+
+
+def by_lines(tree, x, y, leaf):
+    """Answer from the lines alone: the owner, and whether the edges must be asked."""
+    line = tree.lines[leaf]
+    c = np.ascontiguousarray(line).view(np.int64)[:, :3]
+    inside = np.stack([x & ((1 << tree.shift_x) - 1), y & ((1 << tree.shift_y) - 1)], axis=1)
+    side = line[:, 6:9].astype(np.int64) * inside[:, :1] - line[:, 9:12].astype(np.int64) * inside[:, 1:] >= c
+    code = (line[:, 15] >> (2 * (side @ [1, 2, 4]))) & 3
+    return line[np.arange(len(line)), 12 + code], code == ASK
+
+
+def test_lines_say_what_edges_say():
+    polygons = wavy_grids(12, 12, 10, np.random.default_rng(70))
+    index = GridIndex.build(polygons, [str(i) for i in range(len(polygons))])
+    tree, rng = index.sheets[0], np.random.default_rng(71)
+    vertices = index.rings.vertices[rng.integers(0, len(index.rings.vertices), 60_000)]
+    xy = vertices + np.rint(rng.normal(size=(60_000, 2)) * rng.choice([1, 30, 2000], (60_000, 1)))
+    lon, lat = ((xy + index.rings.origin) / 1e8).T
+    _, x, y, leaf, _ = _descend(tree, index.rings.origin, lon, lat)
+    x, y, leaf = (array[leaf >= 0] for array in (x, y, leaf))
+    assert len(leaf) > 40_000
+    owner, ask = by_lines(tree, x, y, leaf)
+    np.testing.assert_array_equal(owner[~ask], _decide(tree, x, y, leaf, closed=False)[~ask])
+    assert ask.mean() < 0.2
+
+
+def test_settled_bytes_are_the_same_and_lie_on_a_border():
+    for size in (0, 1, 63, 5_000_000):
+        content = np.random.default_rng(size).bytes(size)
+        settled = settle(content)
+        assert settled.tobytes() == content
+        assert settled.ctypes.data % 64 == 0
+        assert not settled.flags.writeable
