@@ -102,6 +102,8 @@ def _page(measured: CommunityCoverage, out: Path, category: str | None, points: 
 
 def _csv(measured: CommunityCoverage, out: Path, category: str | None, points: int, language: Any) -> None:  # noqa: ARG001
     """Write the shares by community and grid, or the homes left out of one category."""
+    from gis.layers.csv_text import guard
+
     if category is None:
         facts = measured.as_dict()
         rows = [{"unit": "community", "code": row["community_code"], **row} for row in facts["community"]]
@@ -114,7 +116,11 @@ def _csv(measured: CommunityCoverage, out: Path, category: str | None, points: i
     with out.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore")
         writer.writeheader()
-        writer.writerows(rows)
+        # A spreadsheet turns long codes into numbers, and runs what begins like a formula.
+        guarded = (
+            {key: guard(one) if isinstance(one, str) else one for key, one in row.items()} for row in rows
+        )
+        writer.writerows(guarded)
 
 
 def _json(measured: CommunityCoverage, out: Path, category: str | None, points: int, language: Any) -> None:  # noqa: ARG001

@@ -66,6 +66,8 @@ def test_the_table_has_every_grid_and_category_and_the_list_who_is_left_out(
     with (tmp_path / "market.csv").open(encoding="utf-8-sig", newline="") as file:
         homes = list(csv.DictReader(file))
     assert len(homes) == int(market["buildings_left_out"])
+    assert all(home["building_code"].lstrip("\t").isdigit() for home in homes)
+    assert homes[0]["building_code"].startswith("\t")  # a spreadsheet leaves it alone
     assert sum(int(home["households"]) for home in homes) == 4635 - int(market["within"])
 
 
