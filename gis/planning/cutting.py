@@ -16,6 +16,9 @@ from gis.planning.history import Change, Step, commit, piece_records, refuse_loc
 from gis.planning.measure import Bools, Floats, Geometries, Ints, Metres, lonlat
 from gis.planning.sizes import numbers
 
+_BEYOND = 1e-6
+"""Degrees, a decimetre: how far a line goes on past the units that it cuts, to cut them right through."""
+
 _SMALLEST_M2 = 1.0
 """A piece below a square metre is what the pen slipped, and stays with its unit."""
 
@@ -149,7 +152,11 @@ def cut_units(
     around = np.flatnonzero(near & ~crossed)
     inside = _standing_in(buildings, shapes[cut])
     houses = snap(lonlat(buildings, where="buildings"))[inside]
-    pieces, source = _pieces(shapes, cut, around, line, houses)
+    # Beyond them it cuts nothing: a corner on the far side of a neighbour would have to be matched there.
+    here = shapely.get_parts(
+        shapely.intersection(line, shapely.buffer(shapely.union_all(shapes[cut]), _BEYOND))
+    )
+    pieces, source = _pieces(shapes, cut, around, here, houses)
     many = np.bincount(source, minlength=len(shapes))
     if not (many[cut] > 1).any():
         raise InputError("the line cuts no unit right through", where="line", mend="draw it across a unit")
@@ -164,16 +171,16 @@ def _standing_in(buildings: gpd.GeoDataFrame, shapes: Geometries) -> Ints:
 
 
 def _pieces(
-    shapes: Geometries, cut: Ints, around: Ints, line: shapely.LineString, houses: Geometries
+    shapes: Geometries, cut: Ints, around: Ints, lines: Geometries, houses: Geometries
 ) -> tuple[Geometries, Ints]:
     """Cut units; return the pieces of them and of their neighbours, and the unit that each came from."""
     local = np.concatenate([cut, around])
     # First by the line alone, to know which piece has more of each building.
-    faces = cut_faces(shapes[local], np.array([line], dtype=object))
+    faces = cut_faces(shapes[local], lines)
     face_unit = locate_points(faces.point, shapes[local])
     face_unit = np.where(face_unit < len(cut), face_unit, np.where(face_unit >= 0, face_unit, -1))
     home_face = _most_of(houses, faces.geometry)
-    whole = cut_faces(shapes[local], np.array([line], dtype=object), houses)
+    whole = cut_faces(shapes[local], lines, houses)
     label = locate_points(whole.point, faces.geometry)
     in_house = locate_points(whole.point, houses)
     label = np.where(in_house >= 0, home_face[in_house], label)

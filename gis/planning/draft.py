@@ -384,7 +384,8 @@ def start_draft(
     community_code
         The community's 12 digits.
     grids
-        ``grid_code`` and, where known, ``grid_type``, ``name``, ``colour_theme`` of today's grids.
+        ``grid_code`` and, where known, ``grid_type``, ``name``, ``colour_theme``, ``predecessors`` of those
+        of today.
     used_codes
         Every grid code that the community ever had.
     households_min, households_max
@@ -407,6 +408,7 @@ def start_draft(
                 grid_type=_text(row.get("grid_type")) or str(GridType.BASIC),
                 name=_text(row.get("name")),
                 colour_theme=_text(row.get("colour_theme")),
+                predecessors=tuple(row.get("predecessors") or ()),
             )
     for code in sorted(set(owner.tolist()) - {""}):
         infos.setdefault(code, GridInfo())

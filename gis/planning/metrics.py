@@ -7,7 +7,6 @@ stored figure tells which formula it came from.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -258,18 +257,6 @@ def measure(division: Division, keys: Iterable[str] | None = None) -> dict[str, 
             raise InputError(f"{key!r} is not a metric", where="metrics", mend=f"one of {', '.join(METRICS)}")
     values = {key: METRICS[key].compute(division) for key in wanted}
     return {key: None if value is None or value != value else value for key, value in values.items()}  # noqa: PLR0124 - NaN
-
-
-def metrics_digest() -> str:
-    """Return a short digest of the registry: it changes when any formula's version does.
-
-    Returns
-    -------
-    str
-        12 hexadecimal digits.
-    """
-    names = ";".join(f"{metric.key}:{metric.version}" for metric in METRICS.values())
-    return hashlib.sha256(names.encode()).hexdigest()[:12]
 
 
 def households_moved(before: Ints, after: Ints, households: Floats) -> float:

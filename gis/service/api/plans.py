@@ -16,7 +16,7 @@ from gis.errors import InputError
 from gis.service.api import plan_ends
 from gis.service.api.json_response import JsonResponse
 from gis.service.api.state import TheActor, TheService
-from gis.service.plans import plan_exchange, plan_starting, plan_view, redrawing
+from gis.service.plans import plan_acts, plan_comparing, plan_exchange, plan_starting, plan_view, redrawing
 from gis.service.plans.plan_steps import Outcome
 from gis.service.plans.proposal_runner import runner_of
 
@@ -130,9 +130,9 @@ def change_plan(service: TheService, actor: TheActor, plan_id: int, wanted: Plan
         if (wanted.name is None) == (wanted.state is None):
             raise InputError("give either a name or a state", where="body")
         if wanted.name is not None:
-            done = redrawing.rename_plan(connection, actor, plan_id, wanted.version, wanted.name)
+            done = plan_acts.rename_plan(connection, actor, plan_id, wanted.version, wanted.name)
         else:
-            done = redrawing.set_state(connection, actor, plan_id, wanted.version, str(wanted.state))
+            done = plan_acts.set_state(connection, actor, plan_id, wanted.version, str(wanted.state))
         return _answer(done)
 
 
@@ -200,7 +200,7 @@ def comments(service: TheService, actor: TheActor, plan_id: int) -> JsonResponse
 def say(service: TheService, actor: TheActor, plan_id: int, wanted: Words) -> JsonResponse:
     """Add a comment, at a place if one is given."""
     with service.database.connection() as connection:
-        said = redrawing.say(connection, actor, plan_id, wanted.words, lon=wanted.lon, lat=wanted.lat)
+        said = plan_acts.say(connection, actor, plan_id, wanted.words, lon=wanted.lon, lat=wanted.lat)
         return JsonResponse(said, status_code=201)
 
 
@@ -223,7 +223,7 @@ def compare(
 ) -> JsonResponse:
     """Compare it with its base edition, another edition, or another plan."""
     with service.database.connection() as connection:
-        _, found = plan_exchange.compare(
+        _, found = plan_comparing.compare(
             connection, actor, plan_id, with_plan=with_plan, with_edition=with_edition
         )
         return JsonResponse(found.as_dict() | {"moved": found.moved.to_geo_dict()})

@@ -21,7 +21,7 @@ from gis.layers.frames import as_multi
 from gis.planning.draft import Draft, Entry
 from gis.planning.faces import locate_points
 from gis.planning.metrics import Division, households_moved, measure
-from gis.service.plans.plan_store import UNIT_COLUMNS, PlanRow, Rewrite, Step
+from gis.service.plans.plan_rows import UNIT_COLUMNS, PlanRow, Rewrite, Step
 from gis.terms import GridType
 
 Labels = NDArray[np.object_]
@@ -168,7 +168,11 @@ class PlanDraft:
         """
         base = self.base
         if core.units is not self.core.units:
-            base = base_labels(core.units.shapes, self.base_grids)
+            old, new = _same_units(self.core, core)
+            base = np.full(len(core.units.ids), "", dtype=object)
+            base[new] = self.base[old]
+            fresh = np.setdiff1d(np.arange(len(base)), new)
+            base[fresh] = base_labels(core.units.shapes[fresh], self.base_grids)
         return replace(self, core=core, row=row, base=base)
 
     def _residents(self) -> dict[str, int]:
@@ -193,20 +197,25 @@ def rewrite_between(before: Draft, after: Draft) -> Rewrite:
     if before.units is after.units:
         moved = np.flatnonzero(before.owner != after.owner)
         return Rewrite({after.units.ids[row]: after.owner[row] or None for row in moved.tolist()})
-    old, new = before.units.row_of, after.units.row_of
-    same = {
-        name
-        for name, row in new.items()
-        if name in old and shapely.equals_exact(before.units.shapes[old[name]], after.units.shapes[row])
-    }
-    moved_ids = {
-        name: after.owner[new[name]] or None
-        for name in same
-        if before.owner[old[name]] != after.owner[new[name]]
-    }
-    fresh = [row for name, row in new.items() if name not in same]
-    added = stored_units(after, fresh) if fresh else None
-    return Rewrite(moved_ids, tuple(sorted(set(old) - same)), added)
+    old, new = _same_units(before, after)
+    moved = np.flatnonzero(before.owner[old] != after.owner[new])
+    ids = after.units.ids
+    fresh = np.setdiff1d(np.arange(len(ids)), new).tolist()
+    gone = np.setdiff1d(np.arange(len(before.units.ids)), old).tolist()
+    return Rewrite(
+        {ids[row]: after.owner[row] or None for row in new[moved].tolist()},
+        tuple(sorted(before.units.ids[row] for row in gone)),
+        stored_units(after, fresh) if fresh else None,
+    )
+
+
+def _same_units(before: Draft, after: Draft) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Find the units that two states share, name and shape: their rows in each, shape (m,)."""
+    place = before.units.row_of
+    pairs = [(place[name], row) for name, row in after.units.row_of.items() if name in place]
+    old, new = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
+    same = shapely.equals_exact(before.units.shapes[old], after.units.shapes[new])
+    return old[same], new[same]
 
 
 def stored_units(draft: Draft, rows: Sequence[int]) -> gpd.GeoDataFrame:
@@ -222,7 +231,7 @@ def stored_units(draft: Draft, rows: Sequence[int]) -> gpd.GeoDataFrame:
     Returns
     -------
     geopandas.GeoDataFrame
-        :data:`gis.service.plans.plan_store.UNIT_COLUMNS` and geometry (EPSG:4490).
+        :data:`gis.service.plans.plan_rows.UNIT_COLUMNS` and geometry (EPSG:4490).
     """
     frame = draft.units.frame.iloc[list(rows)].copy()
     frame["label"] = pd.Series([draft.owner[row] or None for row in rows], index=frame.index, dtype=object)

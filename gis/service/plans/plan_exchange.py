@@ -1,4 +1,4 @@
-"""Plans in and out: tables of unit and grid, polygons drawn elsewhere, comparisons, departments' nets."""
+"""Plans in and out: tables of unit and grid, polygons drawn elsewhere, departments' nets."""
 
 from __future__ import annotations
 
@@ -7,29 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from gis.codes import county_of
 from gis.errors import InputError
 from gis.layers.building import Building
 from gis.layers.columns import join_list
-from gis.layers.editions import edition_numbered, read_grids
 from gis.layers.files import read_layer
-from gis.layers.frames import as_wkb, query_frame, read_frame
-from gis.layers.incident import Incident
-from gis.planning.compare import Comparison, compare_plans
+from gis.layers.frames import read_frame
 from gis.planning.crosswalk import make_crosswalk, merge_nets
-from gis.planning.draft import UnitSet
 from gis.planning.exchange import Fit, fit_polygons, from_csv, to_csv
-from gis.planning.faces import locate_points
 from gis.service.access import Actor, require
-from gis.service.dispatch.reporting import OPEN_STATES
-from gis.service.plans.plan_draft import Labels, PlanDraft, base_labels
-from gis.service.plans.plan_land import staff_of
-from gis.service.plans.plan_memory import load_draft
+from gis.service.plans.plan_draft import Labels, PlanDraft
+from gis.service.plans.plan_memory import open_draft
 from gis.service.plans.plan_steps import Outcome
-from gis.service.plans.redrawing import relabel
+from gis.service.plans.relabelling import relabel
 from gis.terms import Role
 
 _MISFITS_SHOWN = 200
@@ -52,7 +43,7 @@ def export_units(connection: Connection, actor: Actor, plan_id: int) -> str:
     str
         As :func:`gis.planning.exchange.to_csv` writes it.
     """
-    return to_csv(_open(connection, actor, plan_id).core)
+    return to_csv(open_draft(connection, actor, plan_id).core)
 
 
 def export_grids(connection: Connection, actor: Actor, plan_id: int) -> str:
@@ -72,7 +63,7 @@ def export_grids(connection: Connection, actor: Actor, plan_id: int) -> str:
     str
         A FeatureCollection.
     """
-    frame = _open(connection, actor, plan_id).core.grids_frame()
+    frame = open_draft(connection, actor, plan_id).core.grids_frame()
     frame["predecessors"] = frame["predecessors"].map(join_list)
     # The numbers are those of WGS84; GeoJSON knows no other name for them.
     return str(frame.set_crs(4326, allow_override=True).to_json())
@@ -106,7 +97,7 @@ def import_units(
     InputError
         If the file cannot be used, or names no unit of the plan.
     """
-    draft = _open(connection, actor, plan_id)
+    draft = open_draft(connection, actor, plan_id)
     read = from_csv(text, draft.core.units)
     labels = _named(draft, read.owner)
     if not labels:
@@ -173,7 +164,7 @@ def fit_drawing(connection: Connection, actor: Actor, plan_id: int, drawn: gpd.G
     Fit
         The nearest plan by whole units, and the misfit.
     """
-    return fit_polygons(_open(connection, actor, plan_id).core.units, drawn)
+    return fit_polygons(open_draft(connection, actor, plan_id).core.units, drawn)
 
 
 def adopt_drawing(
@@ -210,7 +201,7 @@ def adopt_drawing(
     InputError
         If nothing is drawn over any unit.
     """
-    draft = _open(connection, actor, plan_id)
+    draft = open_draft(connection, actor, plan_id)
     fit = fit_polygons(draft.core.units, drawn)
     labels = _named(draft, fit.assignment.owner)
     if not labels:
@@ -240,60 +231,6 @@ def fit_as_dict(fit: Fit) -> dict[str, Any]:
         "by_grid": fit.by_grid.round(4).to_dict(orient="records"),
         "misfit": fit.misfit.head(_MISFITS_SHOWN).to_geo_dict(),
     }
-
-
-def compare(
-    connection: Connection,
-    actor: Actor,
-    plan_id: int,
-    *,
-    with_plan: int | None = None,
-    with_edition: int | None = None,
-) -> tuple[PlanDraft, Comparison]:
-    """Compare a plan with another one, or with an edition; with the one that it is based on unless said.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks.
-    plan_id
-        The plan: what is after.
-    with_plan
-        Another plan: what is before.
-    with_edition
-        The number of an edition of the county: what is before.
-
-    Returns
-    -------
-    tuple
-        The plan, and the difference: units, buildings, households, open incidents and staff.
-
-    Raises
-    ------
-    InputError
-        If the other plan is of another community.
-    """
-    draft = _open(connection, actor, plan_id)
-    before = draft.base
-    if with_plan is not None:
-        before = _labels_of_plan(_open(connection, actor, with_plan), draft)
-    elif with_edition is not None:
-        county = county_of(draft.row.community_code)
-        edition = edition_numbered(connection, county, with_edition)
-        grids = read_grids(connection, edition, community_code=draft.row.community_code)
-        before = base_labels(draft.shapes, grids)
-    codes = sorted(set(before.tolist()) - {""})
-    found = compare_plans(
-        draft.core.units,
-        before,
-        draft.labels,
-        buildings=read_frame(connection, "buildings", Building.community_code == draft.row.community_code),
-        incidents=_open_incidents(connection, county_of(draft.row.community_code)),
-        staff=staff_of(connection, codes, draft.row.updated_at),
-    )
-    return draft, found
 
 
 def crosswalk(
@@ -357,7 +294,7 @@ def merge_departments(
     InputError
         If the base is not one of the nets, or covers no unit.
     """
-    draft = _open(connection, actor, plan_id)
+    draft = open_draft(connection, actor, plan_id)
     merged = merge_nets(draft.core.units, nets, base)
     labels = _named(draft, merged.assignment.owner)
     if not labels:
@@ -372,40 +309,5 @@ def merge_departments(
     return done, report | merged.assignment.as_dict()
 
 
-def _open(connection: Connection, actor: Actor, plan_id: int) -> PlanDraft:
-    draft = load_draft(connection, plan_id)
-    require(actor, (Role.PLANNER,), draft.row.community_code)
-    return draft
-
-
 def _named(draft: PlanDraft, owner: Labels) -> dict[str, str]:
     return {name: code for name, code in zip(draft.unit_ids, owner.tolist(), strict=True) if code}
-
-
-def _labels_of_plan(other: PlanDraft, draft: PlanDraft) -> Labels:
-    """Tell which grid of another plan each unit lies in; its units may have been cut otherwise."""
-    if other.row.community_code != draft.row.community_code:
-        raise InputError(
-            f"plan {other.row.id} is of community {other.row.community_code}",
-            mend="choose one of this community",
-        )
-    units: UnitSet = draft.core.units
-    points = _points(units)
-    found = locate_points(points, other.shapes)
-    labels = [*other.labels.tolist(), ""]
-    return np.array([labels[place] for place in found.tolist()], dtype=object)
-
-
-def _points(units: UnitSet) -> Any:
-    return np.asarray(units.frame.geometry.representative_point().array, dtype=object)
-
-
-def _open_incidents(connection: Connection, county_code: str) -> gpd.GeoDataFrame:
-    return query_frame(
-        connection,
-        select(Incident.incident_number, as_wkb(Incident.geometry)).where(
-            Incident.county_code == county_code,
-            Incident.state.in_(OPEN_STATES),
-            Incident.geometry.is_not(None),
-        ),
-    )

@@ -20,10 +20,12 @@ from gis.layers.frames import read_frame
 from gis.layers.grid import Grid
 from gis.layers.street import Street
 from gis.planning.draft import Draft, GridInfo, UnitSet
+from gis.service.access import Actor, require
 from gis.service.plans.plan_draft import PlanDraft, base_labels, log_of
-from gis.service.plans.plan_store import PlanRow, plan_row, read_steps, read_units
+from gis.service.plans.plan_rows import PlanRow
+from gis.service.plans.plan_store import plan_row, read_steps, read_units
 from gis.settings import settings
-from gis.terms import GridType
+from gis.terms import GridType, Role
 
 _MOST = 24
 
@@ -60,6 +62,35 @@ def load_draft(connection: Connection, plan_id: int, *, for_update: bool = False
         return known
     draft = _read(connection, row)
     keep_draft(connection, draft)
+    return draft
+
+
+def open_draft(connection: Connection, actor: Actor, plan_id: int) -> PlanDraft:
+    """Return a plan as it stands to a planner who may see it.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    plan_id
+        The plan's number.
+
+    Returns
+    -------
+    PlanDraft
+        At its present version.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such plan.
+    ForbiddenError
+        If the actor is no planner of its community.
+    """
+    draft = load_draft(connection, plan_id)
+    require(actor, (Role.PLANNER,), draft.row.community_code)
     return draft
 
 

@@ -12,14 +12,14 @@ from gis.codes import check_code, county_of
 from gis.crs import STORAGE_SRID
 from gis.errors import NotFoundError
 from gis.layers.editions import edition_at, read_grids
-from gis.planning.draft import GridInfo
+from gis.planning.draft import UnitSet, start_draft
 from gis.planning.units import make_units
 from gis.service.access import Actor, require
 from gis.service.plans.plan_draft import PlanDraft, base_labels, stored_units
 from gis.service.plans.plan_land import CommunityLand, read_land
 from gis.service.plans.plan_memory import load_draft
 from gis.service.plans.plan_steps import checked_name, turn_in_community
-from gis.service.plans.plan_store import UNIT_COLUMNS, insert_plan
+from gis.service.plans.plan_store import insert_plan
 from gis.terms import BarrierClass, GridType, Role
 
 
@@ -63,8 +63,8 @@ def start_plan(connection: Connection, actor: Actor, community_code: str, name: 
         )
     turn_in_community(connection, community_code)
     units = cut_units(land, in_force)
-    units["label"] = base_labels(np.asarray(units.geometry.array, dtype=object), basic)
-    units["label"] = units["label"].where(units["label"] != "", None)
+    units["grid_code"] = base_labels(np.asarray(units.geometry.array, dtype=object), basic)
+    draft = start_draft(UnitSet.of(units), community_code, basic)
     plan_id = insert_plan(
         connection,
         community_code=community_code,
@@ -72,8 +72,8 @@ def start_plan(connection: Connection, actor: Actor, community_code: str, name: 
         author=actor.name,
         base_edition_id=edition.id,
         base_plan_id=None,
-        grids={code: info.as_dict() for code, info in _infos(basic).items()},
-        units=units[[*UNIT_COLUMNS, "geometry"]],
+        grids={code: info.as_dict() for code, info in draft.grids.items()},
+        units=stored_units(draft, range(len(units))),
         notes={"edition": edition.number, "unit_count": len(units)},
     )
     return load_draft(connection, plan_id)
@@ -162,16 +162,3 @@ def cut_units(land: CommunityLand, in_force: gpd.GeoDataFrame) -> gpd.GeoDataFra
             buildings.iloc[inside, buildings.columns.get_loc(column)] = 0
     compounds = land.compounds if len(land.compounds) else None
     return make_units(land.community, buildings, barriers, compounds)
-
-
-def _infos(basic: gpd.GeoDataFrame) -> dict[str, GridInfo]:
-    table = basic.drop(columns="geometry")
-    rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
-    return {
-        str(row["grid_code"]): GridInfo(
-            name=row.get("name"),
-            colour_theme=row.get("colour_theme"),
-            predecessors=tuple(row.get("predecessors") or ()),
-        )
-        for row in rows
-    }

@@ -18,7 +18,8 @@ from gis.planning.history import Change
 from gis.service.access import Actor, require
 from gis.service.plans.plan_draft import PlanDraft, rewrite_between
 from gis.service.plans.plan_memory import keep_draft, load_draft
-from gis.service.plans.plan_store import Step, plan_row, read_steps, write_step
+from gis.service.plans.plan_rows import Step
+from gis.service.plans.plan_store import plan_row, read_steps, write_step
 from gis.terms import Role
 
 _NAME_LENGTH = 100

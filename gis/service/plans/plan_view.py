@@ -17,7 +17,7 @@ from gis.service.access import Actor, require
 from gis.service.plans.plan_comments import read_comments
 from gis.service.plans.plan_draft import PlanDraft
 from gis.service.plans.plan_land import CommunityLand, read_land, staff_of
-from gis.service.plans.plan_memory import load_draft
+from gis.service.plans.plan_memory import open_draft
 from gis.service.plans.plan_store import plan_row, plans_of, read_steps
 from gis.terms import Role
 
@@ -63,8 +63,7 @@ def show_state(connection: Connection, actor: Actor, plan_id: int) -> dict[str, 
         ``plan``, ``limits``, ``labels`` (unit → grid), ``totals``, ``violations``, ``figures``,
         ``can_undo``, ``can_redo``.
     """
-    draft = load_draft(connection, plan_id)
-    require(actor, (Role.PLANNER,), draft.row.community_code)
+    draft = open_draft(connection, actor, plan_id)
     return state_of(draft)
 
 
@@ -156,8 +155,7 @@ def show_plan(connection: Connection, actor: Actor, plan_id: int) -> dict[str, A
         ``compounds``, ``themes``, ``staff``, ``comments``, ``steps``. Coordinates are whole lattice steps
         from ``origin``, one flat list a ring or line.
     """
-    draft = load_draft(connection, plan_id)
-    require(actor, (Role.PLANNER,), draft.row.community_code)
+    draft = open_draft(connection, actor, plan_id)
     land = read_land(connection, draft.row.community_code)
     themes = connection.execute(
         select(ColourTheme.theme, ColourTheme.colour, ColourTheme.name_zh, ColourTheme.name_en)

@@ -19,7 +19,7 @@ from gis.service.access import Actor, require
 from gis.service.plans.plan_memory import load_draft
 from gis.service.plans.plan_steps import Outcome
 from gis.service.plans.plan_store import plan_row
-from gis.service.plans.redrawing import relabel
+from gis.service.plans.relabelling import relabel
 from gis.settings import settings
 from gis.terms import Role
 

@@ -6,28 +6,23 @@ Every act answers what the grids hold now, and which violations it made and cure
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import shapely
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func
 
+from gis.crs import STORAGE_SRID
 from gis.errors import ConflictError, InputError
 from gis.layers.building import Building
 from gis.layers.frames import read_frame
 from gis.planning import cutting, history, operations
-from gis.planning.draft import Draft, GridInfo
-from gis.planning.history import Change, Step, commit
-from gis.service.access import Actor, require
-from gis.service.plans.plan_comments import add_comment
+from gis.planning.history import Change
+from gis.service.access import Actor
 from gis.service.plans.plan_draft import PlanDraft
-from gis.service.plans.plan_steps import Outcome, checked_name, note_step, take_step
-from gis.service.plans.plan_store import plan_row
-from gis.terms import Role
+from gis.service.plans.plan_steps import Outcome, take_step
 
-_PLANNERS = (Role.PLANNER,)
-_WORDS_LENGTH = 4000
 _LINE_POINTS = 2000
 
 
@@ -119,8 +114,7 @@ def split_grid(
     def act(plan: PlanDraft) -> Change:
         if not cut:
             return cutting.split_grid(plan.core, label, drawn)
-        here = Building.community_code == plan.row.community_code
-        return cutting.cut_units(plan.core, drawn, read_frame(connection, "buildings", here), label)
+        return cutting.cut_units(plan.core, drawn, _buildings_along(connection, plan, drawn), label)
 
     return take_step(connection, actor, plan_id, version, act)
 
@@ -223,91 +217,6 @@ def set_grid(
     return take_step(connection, actor, plan_id, version, act)
 
 
-def relabel(
-    connection: Connection,
-    actor: Actor,
-    plan_id: int,
-    version: int,
-    labels: Mapping[str, str],
-    *,
-    op: str,
-    facts: dict[str, Any] | None = None,
-) -> Outcome:
-    """Put many units into grids at once: a proposal that was chosen, a file that was read.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who does it.
-    plan_id, version
-        The plan, and the version that was seen.
-    labels
-        Unit id → code of the grid, ``""`` for none; units that are not named stay. A code that the plan
-        does not have becomes a new basic grid with the next free serial.
-    op
-        What the log calls it.
-    facts
-        What else the log says of it.
-
-    Returns
-    -------
-    Outcome
-        What came of it.
-
-    Raises
-    ------
-    ConflictError
-        If the plan has gone on since, a grid that would change is locked, or nothing would change.
-    RuleError
-        If the plan is no draft any more.
-    NotFoundError
-        If a unit is not in the plan.
-    """
-    return take_step(
-        connection,
-        actor,
-        plan_id,
-        version,
-        lambda plan: commit(plan.core, relabelling(plan.core, labels, op=op, facts=facts or {})),
-    )
-
-
-def relabelling(draft: Draft, labels: Mapping[str, str], *, op: str, facts: dict[str, Any]) -> Step:
-    """Say what changes when many units are put into grids at once.
-
-    Parameters
-    ----------
-    draft
-        The state.
-    labels
-        As for :func:`relabel`.
-    op, facts
-        What the log says.
-
-    Returns
-    -------
-    Step
-        For :func:`gis.planning.history.commit`.
-    """
-    owner = draft.owner.copy()
-    draft.units.rows(labels)
-    rows = [draft.units.row_of[name] for name in labels]
-    strange = sorted({code for code in labels.values() if code} - set(draft.grids))
-    new: dict[str, str] = {}
-    state = draft
-    for code in strange:
-        new[code] = state.next_code()
-        state = _with_grid(state, new[code])
-    owner[rows] = [new.get(code, code) for code in labels.values()]
-    emptied = set(draft.owner.tolist()) - set(owner.tolist()) - {""}
-    grids: dict[str, GridInfo | None] = dict.fromkeys(emptied)
-    grids |= {code: GridInfo() for code in new.values()}
-    # What a file called a grid, and the code that it was given here: the log is where both are kept.
-    return Step(op, facts | ({"codes": new} if new else {}), owner, grids)
-
-
 def undo(connection: Connection, actor: Actor, plan_id: int, version: int) -> Outcome:
     """Take the last step back, by a further step.
 
@@ -358,113 +267,6 @@ def redo(connection: Connection, actor: Actor, plan_id: int, version: int) -> Ou
     return take_step(connection, actor, plan_id, version, lambda plan: history.redo(plan.core))
 
 
-def rename_plan(connection: Connection, actor: Actor, plan_id: int, version: int, name: str) -> Outcome:
-    """Give a plan another name.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who does it.
-    plan_id, version
-        The plan, and the version that was seen.
-    name
-        1 to 100 letters.
-
-    Returns
-    -------
-    Outcome
-        What came of it.
-
-    Raises
-    ------
-    ConflictError
-        If the plan has gone on since.
-    InputError
-        If the name is empty or too long.
-    """
-    called = checked_name(name)
-    return note_step(connection, actor, plan_id, version, "rename", {"name": called}, values={"name": called})
-
-
-def set_state(connection: Connection, actor: Actor, plan_id: int, version: int, state: str) -> Outcome:
-    """Hand a draft in for review, take it back, or give it up.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who does it.
-    plan_id, version
-        The plan, and the version that was seen.
-    state
-        ``draft``, ``review`` or ``abandoned``.
-
-    Returns
-    -------
-    Outcome
-        What came of it.
-
-    Raises
-    ------
-    ConflictError
-        If the plan has gone on since.
-    RuleError
-        If it is published.
-    InputError
-        If it is no such state.
-    """
-    states = ("draft", "review", "abandoned")
-    if state not in states:
-        mend = f"one of {', '.join(states)}"
-        raise InputError(f"{state!r} is no state of a draft", where="state", mend=mend)
-    return note_step(connection, actor, plan_id, version, state, {}, values={"state": state}, states=states)
-
-
-def say(
-    connection: Connection,
-    actor: Actor,
-    plan_id: int,
-    words: str,
-    *,
-    lon: float | None = None,
-    lat: float | None = None,
-) -> dict[str, Any]:
-    """Comment on a plan.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who says it.
-    plan_id
-        The plan.
-    words
-        1 to 4,000 letters.
-    lon, lat
-        Where, if anywhere; degrees (CGCS2000).
-
-    Returns
-    -------
-    dict
-        The comment as it is kept.
-
-    Raises
-    ------
-    InputError
-        If there are no words, or too many.
-    """
-    plan = plan_row(connection, plan_id)
-    require(actor, _PLANNERS, plan.community_code)
-    said = words.strip()
-    if not said or len(said) > _WORDS_LENGTH:
-        raise InputError(f"a comment has 1 to {_WORDS_LENGTH} letters", where="words")
-    return add_comment(connection, plan_id, actor=actor.name, words=said, lon=lon, lat=lat)
-
-
 def _line(points: Sequence[Sequence[float]]) -> shapely.LineString:
     xy = np.asarray(points, dtype=np.float64)
     if xy.ndim != 2 or xy.shape[1] != 2 or not 2 <= len(xy) <= _LINE_POINTS or not np.isfinite(xy).all():
@@ -475,6 +277,19 @@ def _line(points: Sequence[Sequence[float]]) -> shapely.LineString:
     if apart.sum() < 2:
         raise InputError("the line has no length", where="line", mend="draw it right across the grid")
     return shapely.LineString(xy[apart])
+
+
+def _buildings_along(connection: Connection, plan: PlanDraft, line: shapely.LineString) -> gpd.GeoDataFrame:
+    """Read the buildings about the units that a line may cut; a community has thousands of others."""
+    crossed = plan.shapes[shapely.intersects(plan.shapes, line)]
+    west, south, east, north = shapely.total_bounds(np.append(crossed, line)).tolist()
+    around = func.ST_MakeEnvelope(west, south, east, north, STORAGE_SRID)
+    return read_frame(
+        connection,
+        "buildings",
+        Building.community_code == plan.row.community_code,
+        Building.geometry.op("&&")(around),
+    )
 
 
 def _post(plan: PlanDraft, label: str, posts: Sequence[str]) -> Change:
@@ -491,7 +306,3 @@ def _post(plan: PlanDraft, label: str, posts: Sequence[str]) -> Change:
     after = history.apply_entry(plan.core, entry, forward=True, log_entry=entry)
     figures = {label: after.standing.figures(label)}
     return Change(after, entry, after.standing.totals, figures, (), ())
-
-
-def _with_grid(draft: Draft, code: str) -> Draft:
-    return replace(draft, grids={**draft.grids, code: GridInfo()})

@@ -17,16 +17,15 @@ from gis.layers.grid import Grid
 from gis.planning.proof import Proof, prove
 from gis.planning.report import CheckReport, Severity, Violation
 from gis.planning.rules import check_division
-from gis.service.access import Actor, require
+from gis.service.access import Actor
 from gis.service.dispatch.redispatching import MovingIncident, incidents_that_move, indexes_of
 from gis.service.plans.plan_draft import PlanDraft
 from gis.service.plans.plan_grids import NewGrids, make_grids
 from gis.service.plans.plan_land import CommunityLand, read_land, staff_of
-from gis.service.plans.plan_memory import load_draft
+from gis.service.plans.plan_memory import open_draft
 from gis.service.plans.plan_staff import Reposting, plan_staff
 from gis.service.plans.seams import Sewn, sew
 from gis.settings import CHINA_STANDARD_TIME, settings
-from gis.terms import Role
 
 NEVER_WAIVED = frozenset(
     {
@@ -157,8 +156,7 @@ def review_plan(
     NotFoundError
         If there is no such plan.
     """
-    draft = load_draft(connection, plan_id)
-    require(actor, (Role.PLANNER,), draft.row.community_code)
+    draft = open_draft(connection, actor, plan_id)
     return review_draft(connection, draft, effective_from or dt.datetime.now(dt.UTC))
 
 
