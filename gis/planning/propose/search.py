@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gis.planning.propose._arrays import USUAL_SHAPE, Labels, Land, Prices, Totals, inner_cost, tally
-from gis.planning.propose._moves import anneal, scratch
+from gis.planning.propose._moves import anneal
+from gis.planning.propose._scratch import scratch
 
 FLIPS_PER_SECOND = 500_000
 """The work that a second of one core stands for: a budget is flips, not seconds, so that runs repeat."""

@@ -6,7 +6,8 @@ import pytest
 
 from gis.planning.propose import problem_from_units
 from gis.planning.propose._arrays import tally
-from gis.planning.propose._moves import anneal, scratch
+from gis.planning.propose._moves import anneal
+from gis.planning.propose._scratch import scratch
 from gis.planning.propose.atoms import contract
 from gis.planning.propose.pool import Pool
 from gis.planning.propose.search import Weights, grids_room, price_of, prices_of
