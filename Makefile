@@ -49,7 +49,7 @@ test: system-test $(BIN)/.installed-dev $(VENDOR) check  ## the whole suite, on 
 
 screenshots: system-test $(BIN)/.installed-dev $(VENDOR)  ## the pictures of the README, as the end-to-end tests see the pages
 	@mkdir -p docs/figures
-	WANGGE_SCREENSHOTS=docs/figures $(BIN)/pytest tests/e2e/test_every_page.py -q
+	WANGGE_SCREENSHOTS=docs/figures $(BIN)/pytest tests/e2e/test_every_page.py tests/e2e/test_walking_page.py -q
 
 format: $(BIN)/.installed-dev
 	$(BIN)/ruff check --fix .

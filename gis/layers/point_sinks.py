@@ -6,7 +6,7 @@ import contextlib
 import csv
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,6 +25,62 @@ from gis.layers.whole_file import clear, draft_of, settle, told_plainly
 
 _QUOTED = '"\r\n'
 _DECIMALS = 3
+
+
+class CsvText:
+    """Points as the text of a CSV file, with columns added; the head and then the rows, piece by piece.
+
+    Parameters
+    ----------
+    source
+        The file that the rows come from: if it is CSV, each row's own text is kept, and its dialect.
+    added
+        The columns to add: name → ``text`` or ``number``.
+    """
+
+    def __init__(self, source: PointFile, added: Mapping[str, str]) -> None:
+        dialect = source.dialect or Dialect("utf-8", bom=True, delimiter=",", guessed=False)
+        self._columns = source.columns
+        self._added = dict(added)
+        self._delimiter = dialect.delimiter
+        self.codec = dialect.codec
+        if source.form == "csv":
+            with source.path.open(encoding=dialect.codec, newline="") as file:
+                header = next(records(file, dialect.delimiter))
+            head, self._line_end = header.raw, header.line_end or "\n"
+        else:
+            head, self._line_end = (
+                self._joined(_quoted(name, self._delimiter) for name in self._columns),
+                "\r\n",
+            )
+        self.head = self._joined([head, *(_quoted(n, self._delimiter) for n in self._added)]) + self._line_end
+
+    def rows(self, batch: PointBatch, answers: Mapping[str, Any]) -> str:
+        """Write a batch with its added cells.
+
+        Parameters
+        ----------
+        batch
+            As read.
+        answers
+            Added column → n values; None and NaN are empty cells.
+
+        Returns
+        -------
+        str
+            A line for each row.
+        """
+        tails = [_csv_cells(answers[name], kind, self._delimiter) for name, kind in self._added.items()]
+        if isinstance(batch.rows, CsvRows):
+            bodies = batch.rows.bodies
+            ends = [end or self._line_end for end in batch.rows.ends]
+        else:
+            bodies = _csv_bodies(batch.rows, self._columns, self._delimiter)
+            ends = [self._line_end] * len(bodies)
+        return "".join(self._joined(cells) + end for *cells, end in zip(bodies, *tails, ends, strict=True))
+
+    def _joined(self, cells: Iterable[str]) -> str:
+        return self._delimiter.join(cells)
 
 
 class PointSink:
@@ -111,33 +167,11 @@ class PointSink:
             self.write(PointBatch(np.empty(0), np.empty(0), {}, rows, 1.0), none)
 
     def _write_csv(self, batch: PointBatch, answers: Mapping[str, Any]) -> None:
-        dialect = self.source.dialect or Dialect("utf-8", bom=True, delimiter=",", guessed=False)
-        delimiter = dialect.delimiter
         if self._open is None:
-            self._open = self._draft.open("w", encoding=dialect.codec, newline="")
-            head, self._line_end = self._csv_head(dialect)
-            self._open.write(
-                delimiter.join([head, *(_quoted(n, delimiter) for n in self.added)]) + self._line_end
-            )
-        tails = [_csv_cells(answers[name], kind, delimiter) for name, kind in self.added.items()]
-        if isinstance(batch.rows, CsvRows):
-            bodies = batch.rows.bodies
-            ends = [end or self._line_end for end in batch.rows.ends]
-        else:
-            bodies = _csv_bodies(batch.rows, self.source.columns, delimiter)
-            ends = [self._line_end] * len(bodies)
-        self._open.write(
-            "".join(delimiter.join(cells) + end for *cells, end in zip(bodies, *tails, ends, strict=True))
-        )
-
-    def _csv_head(self, dialect: Dialect) -> tuple[str, str]:
-        if self.source.form == "csv":
-            with self.source.path.open(encoding=dialect.codec, newline="") as file:
-                header = next(records(file, dialect.delimiter))
-            return header.raw, header.line_end or "\n"
-        return dialect.delimiter.join(
-            _quoted(name, dialect.delimiter) for name in self.source.columns
-        ), "\r\n"
+            self._text = CsvText(self.source, self.added)
+            self._open = self._draft.open("w", encoding=self._text.codec, newline="")
+            self._open.write(self._text.head)
+        self._open.write(self._text.rows(batch, answers))
 
     def _table(self, batch: PointBatch, answers: Mapping[str, Any]) -> pa.Table:
         table = _as_table(batch.rows, self.source.columns)

@@ -144,6 +144,18 @@ class PointFile:
             x, y, reasons = self._arrow_positions(table)
             yield self._batch(x, y, reasons, table, fraction)
 
+    def count_rows(self) -> int:
+        """Count the rows of a CSV file as :meth:`batches` gives them, without looking into them.
+
+        Returns
+        -------
+        int
+            Rows below the header.
+        """
+        assert self.dialect is not None  # noqa: S101 - a CSV file has one
+        with self.path.open(encoding=self.dialect.codec, newline="") as file:
+            return sum(1 for _ in records(file, self.dialect.delimiter, empty_rows=True)) - 1
+
     def _batch(self, x: Floats, y: Floats, reasons: dict[int, str], rows: Any, fraction: float) -> PointBatch:
         lon, lat = np.full(len(x), np.nan), np.full(len(x), np.nan)
         known = np.flatnonzero(np.isfinite(x))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -27,7 +26,9 @@ async def locate_batch(
 ) -> StreamingResponse:
     """Answer one row for every row, in order, with all that was sent and what was found.
 
-    The columns `grid`, `status`, `nearest`, `distance_m`, `margin_m`, `edition` and `reason` are added.
+    The answer begins when the whole batch has come and been looked through, and is then worked out as fast
+    as it is taken. The columns `grid`, `status`, `nearest`, `distance_m`,
+    `margin_m`, `edition` and `reason` are added.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     form = FORMATS.get(kind)
@@ -38,18 +39,23 @@ async def locate_batch(
             mend=f"send {', '.join(FORMATS)}",
         )
     owners = owners_in_force(service.current.in_force.counties)
-    folder = Path(await run_in_threadpool(tempfile.mkdtemp, prefix="wangge-batch-"))
+    folder = await run_in_threadpool(
+        lambda: tempfile.TemporaryDirectory(prefix="wangge-batch-", ignore_cleanup_errors=True)
+    )
     try:
-        body = folder / f"body.{form}"
+        body = Path(folder.name) / f"body.{form}"
         with body.open("wb") as file:
             async for piece in request.stream():
                 file.write(piece)
         limit = service.settings.batch_row_limit
-        pieces = await run_in_threadpool(
-            lambda: answer_batch(form, body, folder / f"out.{form}", owners, crs, row_limit=limit)
-        )
+        pieces = await run_in_threadpool(lambda: answer_batch(form, body, owners, crs, row_limit=limit))
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.cleanup()
         raise
-    tidy = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
-    return StreamingResponse(pieces, media_type=kind, background=tidy)
+    return StreamingResponse(_kept(folder, pieces), media_type=kind)
+
+
+def _kept(folder: tempfile.TemporaryDirectory[str], pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Hold the body until its answer has been taken, or its client has gone."""
+    with folder:
+        yield from pieces

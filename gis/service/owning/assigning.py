@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,16 @@ from gis.layers.report import ImportReport
 from gis.service.owning.owners import OwnerLayer, Owners, owners_from_file
 from gis.terms import OwnerStatus
 
-__all__ = ["ADDED", "AssignSummary", "OwnerLayer", "Owners", "assign_file", "find_owners", "owners_from_file"]
+__all__ = [
+    "ADDED",
+    "AssignSummary",
+    "OwnerLayer",
+    "Owners",
+    "assign_file",
+    "find_owners",
+    "free_names",
+    "owners_from_file",
+]
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, float], None]
@@ -139,7 +148,7 @@ def assign_file(
         layer=layer,
         override_crs=override_crs,
     )
-    columns = _free_names(source.columns)
+    columns = free_names(source.columns)
     notes = [*(f"{source.path.name}: {note}" for note in source.notes), *owners.notes]
     renamed = {ours: name for ours, name in columns.items() if ours != name}
     notes += [f"the input has a column {ours!r}, so ours is named {name!r}" for ours, name in renamed.items()]
@@ -277,8 +286,19 @@ class _Answer:
             self.status[row] = OwnerStatus.OUTSIDE.value
 
 
-def _free_names(taken: Sequence[str]) -> dict[str, str]:
-    """Name our columns so that none is the input's, whatever the case of its letters."""
+def free_names(taken: Iterable[str]) -> dict[str, str]:
+    """Name our columns so that none is the input's, whatever the case of its letters.
+
+    Parameters
+    ----------
+    taken
+        The input's columns.
+
+    Returns
+    -------
+    dict
+        Each name of ``ADDED`` → itself, or what ends in ``_wangge``.
+    """
     known = {name.casefold() for name in taken}
     found = {}
     for ours in ADDED:

@@ -1,13 +1,18 @@
 """Batches of points through HTTP: CSV, NDJSON or an Arrow stream in, the same out, a row for every row.
 
-The body has been written to a file before it comes here, so a batch takes the memory of one piece.
+The body has been written to a file before it comes here: few clients read an answer while they still send.
+What is wrong with the whole is found by one look through that file, and only then does the answer begin, a
+piece at a time, each worked out when the client takes it: a batch takes the memory of one piece.
 All rows of a batch are answered by the same editions.
 """
 
 from __future__ import annotations
 
+import codecs
+import io
+import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +23,9 @@ import pyarrow as pa
 from gis.crs import Datum, parse_crs, to_storage
 from gis.errors import InputError, NotFoundError, TooLargeError
 from gis.layers.coordinates import find_coordinate_columns, parse_coordinates
-from gis.layers.point_stream import PointBatch
-from gis.service.owning.assigning import ADDED, assign_file, find_owners
+from gis.layers.point_sinks import CsvText
+from gis.layers.point_stream import PointBatch, open_points
+from gis.service.owning.assigning import ADDED, find_owners, free_names
 from gis.service.owning.compiled import Compiled
 from gis.service.owning.owners import Owners, owners_of
 
@@ -31,7 +37,6 @@ FORMATS: dict[str, str] = {
 }
 """Content type → format."""
 
-_PIECE = 64 * 1024
 _ROWS = 20_000
 _MOST_COLUMNS = 1000
 
@@ -61,18 +66,16 @@ def owners_in_force(counties: Mapping[str, Compiled]) -> Owners:
 
 
 def answer_batch(
-    form: str, body: Path, out: Path, owners: Owners, crs: str | None, *, row_limit: int
+    form: str, body: Path, owners: Owners, crs: str | None, *, row_limit: int
 ) -> Iterator[bytes]:
-    """Answer a batch.
+    """Answer a batch, a piece at a time.
 
     Parameters
     ----------
     form
         A value of ``FORMATS``.
     body
-        What was sent.
-    out
-        A file beside it that may be written.
+        What was sent; it stays until the last piece has been taken.
     owners
         The grids.
     crs
@@ -83,7 +86,8 @@ def answer_batch(
     Returns
     -------
     iterator of bytes
-        The answer; whatever is wrong with the batch as a whole has been raised before its first piece.
+        The answer, each piece worked out when it is asked for. Whatever is wrong with the batch as a whole
+        has been raised before the first; what is wrong with a row is said in that row.
 
     Raises
     ------
@@ -95,64 +99,87 @@ def answer_batch(
     datum = parse_crs(crs)
     if body.stat().st_size == 0:
         raise InputError("the body is empty", where="body", mend="send rows with longitude and latitude")
-    if form == "csv":
-        return _csv(body, out, owners, crs, row_limit)
-    # Written whole before the first byte is sent: a batch that is cut short half-way is then one clear error.
-    write = {"ndjson": _ndjson, "arrow": _arrow}[form]
-    write(body, out, owners, datum, _row_limiter(row_limit))
-    return _read(out)
+    return {"csv": _csv, "ndjson": _ndjson, "arrow": _arrow}[form](body, owners, datum, row_limit)
 
 
-def _csv(body: Path, out: Path, owners: Owners, crs: str | None, row_limit: int) -> Iterator[bytes]:
+def _limit(rows: int, row_limit: int) -> None:
+    if rows > row_limit:
+        raise TooLargeError(
+            f"the batch has {rows:,} rows, and {row_limit:,} are the most",
+            where="body",
+            mend="send it in parts, or use `wangge assign` on the file",
+        )
+
+
+def _csv(body: Path, owners: Owners, datum: Datum, row_limit: int) -> Iterator[bytes]:
     with body.open("rb") as file:
         if file.readline(1 << 20).count(b",") > _MOST_COLUMNS:
             raise _too_wide()
-    assign_file(body, out=out, owners=owners, crs=crs, progress=_row_limiter(row_limit))
-    return _read(out)
+    source = open_points(body, crs=datum)
+    # A line end may stand within quotes: records are counted only where line ends are too many.
+    if _line_ends(body) > row_limit:
+        _limit(source.count_rows(), row_limit)
+    names = free_names(source.columns)
+    text = CsvText(source, {names[ours]: kind for ours, kind in ADDED.items()})
+
+    def pieces() -> Iterator[bytes]:
+        # One encoder for all: a byte-order mark stands at the beginning only.
+        encode = codecs.getincrementalencoder(text.codec)().encode
+        yield encode(text.head)
+        for batch in source.batches():
+            answer = find_owners(owners, batch, owners.extent)
+            yield encode(text.rows(batch, {names[ours]: values for ours, values in answer.items()}))
+
+    return pieces()
 
 
-def _row_limiter(row_limit: int) -> Callable[[int, float], None]:
-    def limit(rows: int, _fraction: float) -> None:
-        if rows > row_limit:
-            raise TooLargeError(
-                f"the batch has more than {row_limit:,} rows",
-                where="body",
-                mend="send it in parts, or use `wangge assign` on the file",
-            )
-
-    return limit
+def _line_ends(body: Path) -> int:
+    with body.open("rb") as file:
+        return sum(
+            max(piece.count(b"\n"), piece.count(b"\r")) for piece in iter(lambda: file.read(1 << 20), b"")
+        )
 
 
-def _ndjson(body: Path, out: Path, owners: Owners, datum: Datum, limit: Callable[[int, float], None]) -> None:
-    done = 0
-    with body.open("rb") as file, out.open("wb") as answers:
-        while lines := _lines(file):
-            done += len(lines)
-            limit(done, 0.0)
-            rows = [_object(line) for line in lines]
-            columns = list({key: None for row in rows if row is not None for key in row})
-            pair = _coordinates(columns)
-            x, y, reasons = parse_coordinates(
-                [None if row is None else row.get(pair[0]) for row in rows],
-                [None if row is None else row.get(pair[1]) for row in rows],
-                datum,
-            )
-            reasons |= {at: "this line is no JSON object" for at, row in enumerate(rows) if row is None}
-            answer = _answers(owners, x, y, reasons, datum)
-            for at, row in enumerate(rows):
-                given = row if row is not None else {"line": lines[at].decode("utf-8", "replace")}
-                found = {name: _plain(answer[name][at]) for name in ADDED}
-                answers.write(orjson.dumps({**given, **found}) + b"\n")
+def _ndjson(body: Path, owners: Owners, datum: Datum, row_limit: int) -> Iterator[bytes]:
+    with body.open("rb") as file:
+        _limit(sum(1 for line in file if line.strip()), row_limit)
+    with body.open("rb") as file:
+        columns = list({key: None for row in map(_object, _lines(file)) for key in row or ()})
+    pair = _coordinates(columns)
+    names = free_names(columns)
+
+    def pieces() -> Iterator[bytes]:
+        with body.open("rb") as file:
+            while lines := _lines(file):
+                yield _ndjson_piece(lines, owners, datum, pair, names)
+
+    return pieces()
+
+
+def _ndjson_piece(
+    lines: list[bytes], owners: Owners, datum: Datum, pair: tuple[str, str], names: Mapping[str, str]
+) -> bytes:
+    rows = [_object(line) for line in lines]
+    x, y, reasons = parse_coordinates(
+        [None if row is None else row.get(pair[0]) for row in rows],
+        [None if row is None else row.get(pair[1]) for row in rows],
+        datum,
+    )
+    wrong = f"this line is no JSON object of at most {_MOST_COLUMNS} fields"
+    reasons |= {at: wrong for at, row in enumerate(rows) if row is None}
+    answer = _answers(owners, x, y, reasons, datum)
+    answers = []
+    for at, row in enumerate(rows):
+        given = row if row is not None else {"line": lines[at].decode("utf-8", "replace")}
+        # A row further down may have a field of our name that the first rows had not: it is kept.
+        own = names if given.keys().isdisjoint(names.values()) else free_names(given)
+        answers.append(orjson.dumps({**given, **{own[ours]: _plain(answer[ours][at]) for ours in ADDED}}))
+    return b"\n".join(answers) + b"\n"
 
 
 def _lines(file: Any) -> list[bytes]:
-    lines = []
-    for line in file:
-        if line.strip():
-            lines.append(line.rstrip(b"\r\n"))
-        if len(lines) == _ROWS:
-            break
-    return lines
+    filled = (line.rstrip(b"\r\n") for line in file if line.strip())
+    return list(itertools.islice(filled, _ROWS))
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
@@ -160,38 +187,61 @@ def _object(line: bytes) -> dict[str, Any] | None:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    if isinstance(row, dict) and len(row) > _MOST_COLUMNS:
-        raise _too_wide()
-    return row if isinstance(row, dict) else None
+    return row if isinstance(row, dict) and len(row) <= _MOST_COLUMNS else None
 
 
-def _arrow(body: Path, out: Path, owners: Owners, datum: Datum, limit: Callable[[int, float], None]) -> None:
-    done = 0
+def _arrow(body: Path, owners: Owners, datum: Datum, row_limit: int) -> Iterator[bytes]:
     try:
         with pa.memory_map(str(body)) as source, pa.ipc.open_stream(source) as reader:
-            if len(reader.schema.names) > _MOST_COLUMNS:
-                raise _too_wide()
-            pair = _coordinates(reader.schema.names)
             schema = reader.schema
-            for name, kind in ADDED.items():
-                schema = schema.append(pa.field(name, pa.float64() if kind == "number" else pa.string()))
-            with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
-                for batch in reader:
-                    done += batch.num_rows
-                    limit(done, 0.0)
-                    columns = [_cells(batch.column(name)) for name in pair]
-                    answer = _answers(owners, *parse_coordinates(columns[0], columns[1], datum), datum)
-                    added = [
-                        pa.array(np.asarray(answer[name]), from_pandas=True)
-                        if kind == "number"
-                        else pa.array(list(answer[name]), pa.string())
-                        for name, kind in ADDED.items()
-                    ]
-                    writer.write_batch(pa.RecordBatch.from_arrays([*batch.columns, *added], schema=schema))
+            if len(schema.names) > _MOST_COLUMNS:
+                raise _too_wide()
+            # Nothing is copied: whether the stream is whole is known before the first byte is sent.
+            _limit(sum(batch.num_rows for batch in reader), row_limit)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             "the Arrow stream is damaged or cut short", where="body", mend="send it again, whole"
         ) from error
+    pair = _coordinates(schema.names)
+    names = free_names(schema.names)
+    for ours, kind in ADDED.items():
+        schema = schema.append(pa.field(names[ours], pa.float64() if kind == "number" else pa.string()))
+
+    def pieces() -> Iterator[bytes]:
+        out = io.BytesIO()
+        with (
+            pa.memory_map(str(body)) as source,
+            pa.ipc.open_stream(source) as reader,
+            pa.ipc.new_stream(out, schema) as writer,
+        ):
+            for whole in reader:
+                for start in range(0, whole.num_rows, _ROWS):
+                    writer.write_batch(_arrow_piece(whole.slice(start, _ROWS), owners, datum, pair, schema))
+                    yield _taken(out)
+        yield _taken(out)
+
+    return pieces()
+
+
+def _arrow_piece(
+    batch: pa.RecordBatch, owners: Owners, datum: Datum, pair: tuple[str, str], schema: pa.Schema
+) -> pa.RecordBatch:
+    columns = [_cells(batch.column(name)) for name in pair]
+    answer = _answers(owners, *parse_coordinates(columns[0], columns[1], datum), datum)
+    added = [
+        pa.array(np.asarray(answer[ours]), from_pandas=True)
+        if kind == "number"
+        else pa.array(list(answer[ours]), pa.string())
+        for ours, kind in ADDED.items()
+    ]
+    return pa.RecordBatch.from_arrays([*batch.columns, *added], schema=schema)
+
+
+def _taken(out: io.BytesIO) -> bytes:
+    piece = out.getvalue()
+    out.seek(0)
+    out.truncate()
+    return piece
 
 
 def _cells(column: Any) -> Any:
@@ -233,12 +283,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return None if math.isnan(value) else float(value)
     return value
-
-
-def _read(out: Path) -> Iterator[bytes]:
-    def pieces() -> Iterator[bytes]:
-        with out.open("rb") as file:
-            while piece := file.read(_PIECE):
-                yield piece
-
-    return pieces()

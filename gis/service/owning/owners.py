@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Owners:
     report: ImportReport | None = None
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def extent(self) -> Extent:
         """West, south, east and north of all layers, degrees."""
         boxes = []

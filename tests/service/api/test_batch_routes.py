@@ -5,11 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pyarrow as pa
 import pytest
 
+from gis.layers.coordinates import Extent
+from gis.layers.point_stream import PointBatch
+from gis.service.api.state import Service
+from gis.service.owning import batches
+from gis.service.owning.assigning import find_owners
+from gis.service.owning.owners import Owners
 from tests.service.conftest import COMMUNITY, MIDDLE, SOUTH, WEST, Town
 
 pytestmark = pytest.mark.database
@@ -31,10 +39,10 @@ def send(town: Town, body: bytes | str, kind: str, crs: str | None = "cgcs2000")
     )
 
 
-def stream(table: pa.Table) -> bytes:
+def stream(table: pa.Table, chunk: int = 3) -> bytes:
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table, max_chunksize=3)
+        writer.write_table(table, max_chunksize=chunk)
     return sink.getvalue()
 
 
@@ -83,6 +91,66 @@ def test_arrow(shared_town: Town) -> None:
     assert answer.select(["key", "lon", "lat"]).equals(table)
     assert [value or "" for value in answer["grid"].to_pylist()] == [row[3] for row in ROWS]
     assert answer["distance_m"].to_pylist()[2] == pytest.approx(84.4, abs=0.5)
+
+
+def test_a_field_of_our_name_is_kept_as_it_came(shared_town: Town) -> None:
+    x, y = WEST + 0.006, SOUTH + 0.006
+    lines = [json.dumps({"lon": x, "lat": y}), json.dumps({"lon": x, "lat": y, "grid": "mine"})]
+    answers = send(shared_town, "\n".join(lines), "application/x-ndjson").text.splitlines()
+    first, second = map(json.loads, answers)
+    assert (first["grid_wangge"], first["status"]) == (ONE, "inside")
+    assert (second["grid_wangge"], second["grid"]) == (ONE, "mine")
+    many = "\n".join([lines[0]] * 20_000 + [lines[1]])
+    last = json.loads(send(shared_town, many, "application/x-ndjson").text.splitlines()[-1])
+    assert (last["grid_wangge"], last["grid"]) == (ONE, "mine")
+    table = pa.table({"grid": ["mine"], "lon": [x], "lat": [y]})
+    found = pa.ipc.open_stream(send(shared_town, stream(table), ARROW).content).read_all()
+    assert (found["grid"].to_pylist(), found["grid_wangge"].to_pylist()) == (["mine"], [ONE])
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "arrow"])
+def test_an_answer_is_worked_out_as_it_is_taken(
+    shared_town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    rows = 120_000
+    x, y = WEST + 0.006, SOUTH + 0.006
+    body = tmp_path / f"body.{form}"
+    if form == "csv":
+        sent = b"lon,lat\n" + b"%.9f,%.9f\n" % (x, y) * rows
+    elif form == "ndjson":
+        sent = b'{"lon":%.9f,"lat":%.9f}\n' % (x, y) * rows
+    else:
+        sent = stream(pa.table({"lon": [x] * rows, "lat": [y] * rows}), rows)
+    body.write_bytes(sent)
+    looked_up: list[int] = []
+
+    def watched(owners: Owners, batch: PointBatch, extent: Extent) -> dict[str, Any]:
+        looked_up.append(len(batch.lon))
+        return find_owners(owners, batch, extent)
+
+    monkeypatch.setattr(batches, "find_owners", watched)
+    service: Service = shared_town.app.state.service
+    owners = batches.owners_in_force(service.current.in_force.counties)
+    pieces = batches.answer_batch(form, body, owners, "cgcs2000", row_limit=rows)
+    assert not looked_up
+    rest = [next(pieces), next(pieces)]
+    assert 0 < sum(looked_up) < rows
+    rest += pieces
+    assert sum(looked_up) == rows
+    whole = b"".join(rest)
+    if form == "arrow":
+        assert pa.ipc.open_stream(whole).read_all()["grid"].to_pylist() == [ONE] * rows
+    else:
+        assert whole.count(ONE.encode()) == 2 * rows
+        assert whole.count(b"\n") == rows + (form == "csv")
+
+
+def test_line_ends_within_quotes_are_no_rows(town: Town) -> None:
+    object.__setattr__(town.settings, "batch_row_limit", 3)
+    body = "lon,lat,note\n" + '111.6,40.8,"one\ntwo\nthree"\n' * 3
+    response = send(town, body, "text/csv")
+    assert response.status_code == 200, response.text
+    assert response.text.count("three") == 3
 
 
 def test_what_is_no_batch_is_said_to_be_none(shared_town: Town) -> None:

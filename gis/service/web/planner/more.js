@@ -17,7 +17,7 @@ export class More {
 
   draw() {
     const draft = this.model.plan.state === "draft";
-    fill("pane-more", this.#files(draft), this.#nets(), this.#editions(), this.#plan(draft));
+    fill("pane-more", this.#files(draft), this.#nets(), this.#walking(), this.#editions(), this.#plan(draft));
   }
 
   #files(draft) {
@@ -143,6 +143,14 @@ export class More {
       el("h2", {}, t("studio.more.nets")),
       el("p", { class: "soft" }, t("studio.more.nets_note")),
       el("p", {}, el("button", { type: "button", id: "nets-open", onclick: () => this.nets.open() }, t("studio.more.nets_open"))),
+    ];
+  }
+
+  #walking() {
+    return [
+      el("h2", {}, t("studio.more.walking")),
+      el("p", { class: "soft" }, t("studio.more.walking_note")),
+      el("p", {}, el("a", { class: "button", id: "walking-open", href: `/coverage/${this.model.plan.community_code}` }, t("studio.more.walking_open"))),
     ];
   }
 
