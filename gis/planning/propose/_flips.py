@@ -1,5 +1,5 @@
 # ruff: noqa: C901, PLR0912, PLR0915 - compiled code: a call per idea would hide the loop
-"""The compiled flip: one atom goes to the grid of a neighbour, and every grid stays in one part exactly.
+"""The compiled flips: one atom goes to the grid of a neighbour, and every grid stays in one part exactly.
 
 A flip asks the graph around the atom; where atoms of several parts are about, the graph of parts.
 """
@@ -15,7 +15,7 @@ from gis.planning.propose._arrays import Land, Prices, Totals
 from gis.planning.propose._scratch import Scratch, below, grid_price, uniform
 
 
-@njit
+@njit(nogil=True, error_model="numpy")
 def in_one_part(land: Land, label: Any, grid: Any, start: Any, wanted: Any, s: Scratch) -> Any:
     """Tell whether the parts of a grid hang together.
 
@@ -39,57 +39,79 @@ def in_one_part(land: Land, label: Any, grid: Any, start: Any, wanted: Any, s: S
     bool
         Whether all of them were reached.
     """
+    row, neighbour, atom = land.part_row, land.part_neighbour, land.part_atom
+    stamp, stack = s.part_stamp, s.part_stack
     s.clock[0] += 1
     now = s.clock[0]
     first = land.part_pointer[start]
-    s.part_stamp[first] = now
-    s.part_stack[0] = first
+    stamp[first] = now
+    stack[0] = first
     top = 1
     found = 1
     while top > 0:
         top -= 1
-        x = s.part_stack[top]
-        for q in range(land.part_row[x], land.part_row[x + 1]):
-            y = land.part_neighbour[q]
-            if s.part_stamp[y] != now and label[land.part_atom[y]] == grid:
-                s.part_stamp[y] = now
-                s.part_stack[top] = y
+        x = stack[top]
+        for q in range(row[x], row[x + 1]):
+            y = neighbour[q]
+            if stamp[y] != now and label[atom[y]] == grid:
+                stamp[y] = now
+                stack[top] = y
                 top += 1
                 found += 1
     return found == wanted
 
 
-@njit
-def _stays_whole(land: Land, label: Any, u: Any, grid: Any, first: Any, count: Any, s: Scratch) -> Any:
-    """Tell whether the ``count`` neighbours of ``u`` in ``grid`` stay joined without it."""
-    if count <= 1:
-        return True
+@njit(nogil=True, error_model="numpy")
+def _joined_far_off(land: Land, label: Any, u: Any, grid: Any, first: Any, count: Any, s: Scratch) -> Any:
+    """Walk the grid to tell whether the ``count`` neighbours of ``u`` in it stay joined without it."""
+    pointer, neighbour, stamp, stack = land.pointer, land.neighbour, s.stamp, s.stack
     s.clock[0] += 1
     now = s.clock[0]
-    s.stamp[u] = now
-    s.stamp[first] = now
-    s.stack[0] = first
+    stamp[u] = now
+    stamp[first] = now
+    stack[0] = first
     top = 1
     found = 1
     while top > 0 and found < count:
         top -= 1
-        x = s.stack[top]
-        for q in range(land.pointer[x], land.pointer[x + 1]):
-            y = land.neighbour[q]
-            if label[y] == grid and s.stamp[y] != now:
-                s.stamp[y] = now
-                s.stack[top] = y
+        x = stack[top]
+        for q in range(pointer[x], pointer[x + 1]):
+            y = neighbour[q]
+            if label[y] == grid and stamp[y] != now:
+                stamp[y] = now
+                stack[top] = y
                 top += 1
-                for z in range(land.pointer[u], land.pointer[u + 1]):
-                    if land.neighbour[z] == y:
+                for z in range(pointer[u], pointer[u + 1]):
+                    if neighbour[z] == y:
                         found += 1
                         break
     return found == count
 
 
-@njit
-def flip(land: Land, totals: Totals, prices: Prices, heat: Any, s: Scratch) -> Any:
-    """Try to give one atom to the grid of a neighbour.
+@njit(inline="always")
+def _joined_around(near: Any, low: Any, mask: Any) -> Any:
+    """Tell whether the neighbours that ``mask`` has a bit for border each other in one piece."""
+    reach = mask & (np.uint64(0) - mask)
+    todo = reach
+    while todo:
+        bit = todo & (np.uint64(0) - todo)
+        todo ^= bit
+        place = low
+        while bit > np.uint64(1):
+            bit >>= np.uint64(1)
+            place += 1
+        fresh = near[place] & mask & ~reach
+        reach |= fresh
+        todo |= fresh
+    return reach == mask
+
+
+@njit(nogil=True, error_model="numpy")
+def flips(land: Land, totals: Totals, prices: Prices, heat: Any, count: Any, s: Scratch) -> Any:
+    """Try so many times to give one atom to the grid of a neighbour.
+
+    Whether the grid that it leaves stays in one part is asked of its neighbours first, whose borders with
+    each other are bits of a number; only where they do not hang together by themselves is the grid walked.
 
     Parameters
     ----------
@@ -101,6 +123,8 @@ def flip(land: Land, totals: Totals, prices: Prices, heat: Any, s: Scratch) -> A
         What is minimised.
     heat
         The temperature, metres of border.
+    count
+        How many times.
     s
         Memory and random state; changed.
 
@@ -109,78 +133,104 @@ def flip(land: Land, totals: Totals, prices: Prices, heat: Any, s: Scratch) -> A
     float
         Change of the price, in metres.
     """
-    e = below(s.random, len(land.neighbour))
-    u = land.source[e]
-    label = totals.label
-    a = label[u]
-    b = label[land.neighbour[e]]
-    if a == b:
-        return 0.0
-    length_a = 0.0
-    length_b = 0.0
-    change = 0.0
-    first = -1
-    count = 0
-    for q in range(land.pointer[u], land.pointer[u + 1]):
-        v = land.neighbour[q]
-        g = label[v]
-        if g == a:
-            length_a += land.length_m[q]
-            change += land.cost[q]
-            first = v
-            count += 1
-        elif g == b:
-            length_b += land.length_m[q]
-            change -= land.cost[q]
-    if count == 0:
-        return 0.0
-    h = land.households[u]
-    area = land.area_m2[u]
-    around = land.perimeter_m[u]
-    households_a = totals.households[a] - h
-    households_b = totals.households[b] + h
-    area_a = totals.area_m2[a] - area
-    area_b = totals.area_m2[b] + area
-    perimeter_a = totals.perimeter_m[a] - around + 2 * length_a
-    perimeter_b = totals.perimeter_m[b] + around - 2 * length_b
-    if prices.moved > 0.0:
-        if land.home[u] == a:
-            change += prices.moved * h
-        elif land.home[u] == b:
-            change -= prices.moved * h
-    change += (
-        grid_price(prices, households_a, area_a, perimeter_a)
-        + grid_price(prices, households_b, area_b, perimeter_b)
-        - grid_price(prices, totals.households[a], totals.area_m2[a], totals.perimeter_m[a])
-        - grid_price(prices, totals.households[b], totals.area_m2[b], totals.perimeter_m[b])
+    # An array taken out of a named tuple within the loop costs as much as the flip itself.
+    pointer, neighbour, source, length, cost = (
+        land.pointer,
+        land.neighbour,
+        land.source,
+        land.length_m,
+        land.cost,
     )
-    if change > 0.0 and uniform(s.random) >= np.exp(-change / heat):
-        return 0.0
-    parts = land.part_pointer[u + 1] - land.part_pointer[u]
-    if totals.manifold[a] == 0 and totals.manifold[b] == 0 and parts == 1:
-        if not _stays_whole(land, label, u, a, first, count, s):
-            return 0.0
-    else:
-        label[u] = b
-        if not (
-            in_one_part(land, label, a, first, totals.parts[a] - parts, s)
-            and in_one_part(land, label, b, u, totals.parts[b] + parts, s)
-        ):
-            label[u] = a
-            return 0.0
-    label[u] = b
-    totals.households[a] = households_a
-    totals.households[b] = households_b
-    totals.area_m2[a] = area_a
-    totals.area_m2[b] = area_b
-    totals.perimeter_m[a] = perimeter_a
-    totals.perimeter_m[b] = perimeter_b
-    totals.atoms[a] -= 1
-    totals.atoms[b] += 1
-    totals.parts[a] -= parts
-    totals.parts[b] += parts
-    if parts > 1:
-        totals.manifold[a] -= 1
-        totals.manifold[b] += 1
-    s.moves[0] += 1
-    return change
+    households, area_m2, perimeter_m = land.households, land.area_m2, land.perimeter_m
+    home, part_pointer, near = land.home, land.part_pointer, s.near
+    label, held, areas, perimeters = totals.label, totals.households, totals.area_m2, totals.perimeter_m
+    manifold, parts_of, atoms_of = totals.manifold, totals.parts, totals.atoms
+    random, moves = s.random, s.moves
+    entries = len(neighbour)
+    total = 0.0
+    for _ in range(count):
+        e = below(random, entries)
+        u = source[e]
+        a = label[u]
+        b = label[neighbour[e]]
+        if a == b:
+            continue
+        length_a = 0.0
+        length_b = 0.0
+        change = 0.0
+        first = -1
+        stay = 0
+        mask = np.uint64(0)
+        bit = np.uint64(1)
+        low = pointer[u]
+        high = pointer[u + 1]
+        for q in range(low, high):
+            v = neighbour[q]
+            g = label[v]
+            if g == a:
+                length_a += length[q]
+                change += cost[q]
+                mask |= bit
+                first = v
+                stay += 1
+            elif g == b:
+                length_b += length[q]
+                change -= cost[q]
+            bit <<= np.uint64(1)
+        if first < 0:
+            continue
+        h = households[u]
+        area = area_m2[u]
+        around = perimeter_m[u]
+        households_a = held[a] - h
+        households_b = held[b] + h
+        area_a = areas[a] - area
+        area_b = areas[b] + area
+        perimeter_a = perimeters[a] - around + 2 * length_a
+        perimeter_b = perimeters[b] + around - 2 * length_b
+        if prices.moved > 0.0:
+            if home[u] == a:
+                change += prices.moved * h
+            elif home[u] == b:
+                change -= prices.moved * h
+        change += (
+            grid_price(prices, households_a, area_a, perimeter_a)
+            + grid_price(prices, households_b, area_b, perimeter_b)
+            - grid_price(prices, held[a], areas[a], perimeters[a])
+            - grid_price(prices, held[b], areas[b], perimeters[b])
+        )
+        if change > 20.0 * heat or (change > 0.0 and uniform(random) >= np.exp(-change / heat)):
+            continue
+        parts = part_pointer[u + 1] - part_pointer[u]
+        if manifold[a] == 0 and manifold[b] == 0 and parts == 1:
+            if not (
+                stay == 1
+                or (high - low <= 63 and _joined_around(near, low, mask))
+                or _joined_far_off(land, label, u, a, first, stay, s)
+            ):
+                continue
+            label[u] = b
+        else:
+            label[u] = b
+            if not (
+                in_one_part(land, label, a, first, parts_of[a] - parts, s)
+                and in_one_part(land, label, b, u, parts_of[b] + parts, s)
+            ):
+                label[u] = a
+                continue
+        held[a] = households_a
+        held[b] = households_b
+        areas[a] = area_a
+        areas[b] = area_b
+        perimeters[a] = perimeter_a
+        perimeters[b] = perimeter_b
+        atoms_of[a] -= 1
+        atoms_of[b] += 1
+        parts_of[a] -= parts
+        parts_of[b] += parts
+        if parts > 1:
+            manifold[a] -= 1
+            manifold[b] += 1
+        moves[0] += 1
+        total += change
+    return total

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 from gis.planning.propose._arrays import Land, Prices, Totals
-from gis.planning.propose._flips import flip
+from gis.planning.propose._flips import flips
 from gis.planning.propose._scratch import Scratch
 from gis.planning.propose._splits import merge_and_split
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def anneal(
     land: Land,
     totals: Totals,
@@ -50,21 +49,18 @@ def anneal(
         Change of the price, in metres.
     """
     heat = hot
-    fall = (cold / hot) ** (every / steps)
+    rounds = max(1, steps // every)
+    fall = (cold / hot) ** (1.0 / rounds)
     change = 0.0
-    work = np.zeros((3, 3))
-    held = np.zeros((3, 3))
-    tables = np.zeros((3, 3), np.int64)
     free = -1
-    for step in range(steps):
-        change += flip(land, totals, prices, heat, s)
-        if step % every == every - 1:
-            heat *= fall
-            if free < 0 or totals.atoms[free] > 0:
-                free = -1
-                for g in range(len(totals.atoms)):
-                    if totals.atoms[g] == 0:
-                        free = g
-                        break
-            change += merge_and_split(land, totals, prices, heat, free, steady, s, work, held, tables)
+    for _ in range(rounds):
+        change += flips(land, totals, prices, heat, every, s)
+        heat *= fall
+        if free < 0 or totals.atoms[free] > 0:
+            free = -1
+            for g in range(len(totals.atoms)):
+                if totals.atoms[g] == 0:
+                    free = g
+                    break
+        change += merge_and_split(land, totals, prices, heat, free, steady, s)
     return change

@@ -66,7 +66,7 @@ DIFFERENT = 0.02
 """Two plans are different where at least this share of households is grouped otherwise."""
 
 _SHARE_CHAINS = 0.5  # of the budget; the rest is for choosing among what they found
-_FLIPS_PER_ATOM = 700
+_FLIPS_PER_ATOM = 12_000
 _FORBIDDEN = 1e7  # metres for each household out of range, where plans are compared
 _FEWEST_CHAINS, _MOST_CHAINS = 6, 24
 _WARM = (0.6, 3.0, 15.0)  # first temperatures where the present plan is to be kept, in mean borders

@@ -12,10 +12,10 @@ from gis.planning.propose._arrays import USUAL_SHAPE, Labels, Land, Prices, Tota
 from gis.planning.propose._moves import anneal
 from gis.planning.propose._scratch import scratch
 
-FLIPS_PER_SECOND = 500_000
+FLIPS_PER_SECOND = 4_000_000
 """The work that a second of one core stands for: a budget is flips, not seconds, so that runs repeat."""
 
-EVERY = 5
+EVERY = 100
 """Flips between two attempts to merge and split."""
 
 CHUNKS = 120

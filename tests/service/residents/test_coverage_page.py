@@ -183,10 +183,7 @@ def test_the_routes_give_the_page_its_data_and_the_file_to_planners_only(town: T
     assert file.headers["content-type"].startswith("text/html")
     assert "attachment" in file.headers["content-disposition"]
     assert town.client.get(f"{way}/coverage/nonsense", headers=planner).status_code == 422
-    assert (
-        town.client.get(f"{way}/coverage-page", headers=planner, params={"group": "x"}).status_code
-        == 422
-    )
+    assert town.client.get(f"{way}/coverage-page", headers=planner, params={"group": "x"}).status_code == 422
     shell = town.client.get(f"/coverage/{COMMUNITY}")
     assert shell.status_code == 200
     assert "示例卫生站" not in shell.text
