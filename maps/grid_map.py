@@ -22,6 +22,10 @@ from maps.legend import plain_text
 from maps.page import Page
 from maps.sheet import SheetLayer, SheetMap, head_of, map_words, verdict_style
 
+_SAME = 2e-6
+"""Degrees, about 0.2 m: a plan's border runs along today's where it keeps so near. Units bring vertices of
+their own to a border, each of which bends it by a lattice step."""
+
 
 def grid_map(
     grids: gpd.GeoDataFrame,
@@ -134,12 +138,13 @@ def _borders(grids: gpd.GeoDataFrame, today: gpd.GeoDataFrame | None, say: Any) 
     if today is None:
         return [SheetLayer(say("new_border"), "lines", [new], "new")]
     old = _outlines(today)
+    by_new, by_old = (shapely.buffer(lines, _SAME, cap_style="flat") for lines in (new, old))
     changed = _changed(grids, today)
     return [
         SheetLayer(say("changed"), "areas", [changed], "changed"),
-        SheetLayer(say("kept_border"), "lines", [shapely.intersection(old, new)], "kept"),
-        SheetLayer(say("old_border"), "lines", [_lines(shapely.difference(old, new))], "old"),
-        SheetLayer(say("new_border"), "lines", [_lines(shapely.difference(new, old))], "new"),
+        SheetLayer(say("kept_border"), "lines", [_lines(shapely.intersection(old, by_new))], "kept"),
+        SheetLayer(say("old_border"), "lines", [_lines(shapely.difference(old, by_new))], "old"),
+        SheetLayer(say("new_border"), "lines", [_lines(shapely.difference(new, by_old))], "new"),
     ]
 
 
@@ -167,5 +172,7 @@ def _changed(grids: gpd.GeoDataFrame, today: gpd.GeoDataFrame) -> Any:
     kept = ~shapely.is_missing(olds)
     gained = plan.geometry.to_numpy().copy()
     gained[kept] = shapely.difference(gained[kept], olds[kept])
-    parts = shapely.get_parts(shapely.union_all(gained))
+    # What is thinner than two borders may part is no land that changes hands.
+    thinned = shapely.buffer(shapely.union_all(gained), -_SAME, join_style="mitre")
+    parts = shapely.get_parts(shapely.buffer(thinned, _SAME, join_style="mitre"))
     return shapely.multipolygons(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON])

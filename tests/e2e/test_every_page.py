@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -21,15 +22,13 @@ from gis.demo.community import COMMUNITY
 from gis.layers.database import Database
 from gis.service.api.app import create_app
 from gis.service.checking import check_community
-from gis.service.mapping import check_page, community_map
+from gis.service.community_frames import read_community
+from gis.service.mapping import check_page, community_map, plan_map
 from gis.service.residents.handbook import make_handbook
 from gis.service.starting import demo_links, load_demo
 from gis.settings import Settings
-from maps.grid_map import grid_map
 from maps.page import write
 from tests.e2e.waiting import wait_until
-from tests.maps import sample
-from tests.maps.test_sheets import _moved
 from tests.service.conftest import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.database]
@@ -140,17 +139,6 @@ def test_the_map_and_its_list_on_paper(guarded_page, served: Served, tmp_path: P
     assert "我的位置" not in words
 
 
-def test_a_plan_on_a3(guarded_page, tmp_path: Path) -> None:
-    new, today, _ = _moved()
-    write(grid_map(new, today=today, streets=sample.streets(), place="示例社区"), tmp_path / "plan.html")
-    with guarded_page(**WIDE) as page:
-        page.goto((tmp_path / "plan.html").as_uri())
-        expect(page.locator(".sheet-name").first).to_be_visible(timeout=PATIENCE_MS)
-        page.wait_for_timeout(600)
-        page.pdf(path=tmp_path / "plan.pdf", prefer_css_page_size=True, print_background=True)
-    assert_legible(printed(tmp_path / "plan.pdf", 1, "plan-a3", tmp_path, dots=55))
-
-
 def test_a_page_of_the_handbook(served: Served, tmp_path: Path) -> None:
     book = make_handbook(served.database, COMMUNITY, tmp_path / "book.pdf", settings=served.settings)
     assert book.pages > 12
@@ -215,3 +203,34 @@ def test_the_planners_studio(guarded_page, served: Served, tmp_path: Path, name:
         page.wait_for_timeout(1500)
         assert "token" not in page.url
         keep(page, name, tmp_path)
+
+
+def test_a_plan_on_a3(guarded_page, served: Served, tmp_path: Path) -> None:
+    token = served.links["planner"].partition("token=")[2]
+    headers = {"Authorization": f"Bearer {token}"}
+    with served.database.connection() as connection:
+        today = read_community(connection, COMMUNITY).grids
+    with httpx.Client(base_url=f"{served.address}/api/v1", headers=headers, timeout=60) as client:
+        plan = client.post(f"/communities/{COMMUNITY}/plans", json={"name": "示例方案"}).json()["plan"]
+        number, version = plan["id"], plan["version"]
+        # The northern half of the middle grid goes to its western neighbour.
+        middle, west = COMMUNITY + "009", COMMUNITY + "008"
+        box = today.loc[today["grid_code"] == middle].total_bounds
+        half = (box[1] + box[3]) / 2
+        line = [[box[0], half], [box[2], half]]
+        split = client.post(
+            f"/plans/{number}/split", json={"version": version, "label": middle, "line": line}
+        )
+        assert split.status_code == 200, split.text
+        [north] = {label for label in split.json()["units"].values() if label != middle}
+        wanted = {"version": split.json()["version"], "labels": [west, north], "into": west}
+        merged = client.post(f"/plans/{number}/merge", json=wanted)
+        assert merged.status_code == 200, merged.text
+    with served.database.connection() as connection:
+        write(plan_map(connection, number), tmp_path / "plan.html")
+    with guarded_page(**WIDE) as page:
+        page.goto((tmp_path / "plan.html").as_uri())
+        expect(page.locator(".sheet-name").first).to_be_visible(timeout=PATIENCE_MS)
+        page.wait_for_timeout(600)
+        page.pdf(path=tmp_path / "plan.pdf", prefer_css_page_size=True, print_background=True)
+    assert_legible(printed(tmp_path / "plan.pdf", 1, "plan-a3", tmp_path, dots=55))

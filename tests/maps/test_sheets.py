@@ -129,6 +129,20 @@ def test_a_plan_tells_kept_old_and_new_borders_apart():
     assert lengths[2] > 0
 
 
+def test_a_border_that_only_has_more_vertices_is_none_that_changes():
+    from maps.grid_map import _borders  # noqa: PLC0415
+
+    plan, today, _ = _moved()
+    bent = shapely.segmentize(plan.geometry.to_numpy(), 0.0003)
+    plan["geometry"] = shapely.transform(bent, lambda at: np.round(at, 8))
+    changed, _, _, new = _borders(plan, today, lambda key: key)
+    straight_changed, _, _, straight_new = _borders(*_moved()[:2], lambda key: key)
+    area, straight_area = (shapely.area(one.geometries[0]) for one in (changed, straight_changed))
+    assert area == pytest.approx(straight_area, rel=1e-3)
+    length, straight_length = (shapely.length(one.geometries[0]) for one in (new, straight_new))
+    assert length == pytest.approx(straight_length, rel=1e-2)
+
+
 def test_counts_come_from_the_mapping_or_the_column():
     grids = sample.grids().assign(households=pd.array([386, None, *[400] * 10], dtype="Int64"))
     html = grid_map(grids).html()

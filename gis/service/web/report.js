@@ -1,5 +1,5 @@
 // A resident reports something, comes back to see what became of it, and rates it.
-import { api, el, fill, ground, groundMap, language, t, tellError, term, watchHealth } from "./shell.js";
+import { api, dressFile, el, fill, ground, groundMap, language, t, tellError, term, watchHealth } from "./shell.js";
 
 const map = groundMap("map");
 const mark = L.layerGroup().addTo(map);
@@ -36,7 +36,9 @@ document.getElementById("use-device").addEventListener("click", () => {
   );
 });
 
-document.getElementById("photo").addEventListener("change", async (event) => {
+const photoField = document.getElementById("photo");
+dressFile(photoField);
+photoField.addEventListener("change", async (event) => {
   document.getElementById("photo-offer").hidden = true;
   const [photo] = event.target.files;
   if (!photo) return;
@@ -49,6 +51,8 @@ document.getElementById("photo").addEventListener("change", async (event) => {
     tellError(error);
   }
 });
+// Chosen before this page was ready, or put back by the browser.
+if (photoField.files.length) photoField.dispatchEvent(new Event("change"));
 document.getElementById("use-photo").addEventListener("click", () => {
   document.getElementById("photo-offer").hidden = true;
   place(fromPhoto);

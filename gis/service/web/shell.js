@@ -111,13 +111,24 @@ export function fill(target, ...children) {
 
 /** A field for files in the page's own language, which a browser's own is not. `input` is the field itself. */
 export function filePick(id, { accept, multiple = false, disabled = false, onchange }) {
+  const input = el("input", { type: "file", id, accept, multiple, disabled });
+  return { input, box: dressFile(input, onchange) };
+}
+
+/** Put our own button and words around a file field: a browser's speak its own language, not the page's. */
+export function dressFile(input, onchange = null) {
   const name = el("span", { class: "soft" }, t("pages.shell.no_file"));
-  const input = el("input", { type: "file", id, class: "unseen", accept, multiple, disabled });
+  const say = () => fill(name, input.files.length ? [...input.files].map((one) => one.name).join(", ") : t("pages.shell.no_file"));
+  input.classList.add("unseen");
   input.addEventListener("change", () => {
-    fill(name, input.files.length ? [...input.files].map((one) => one.name).join(", ") : t("pages.shell.no_file"));
+    say();
     onchange?.(input);
   });
-  return { input, box: el("div", { class: "file-pick" }, input, el("label", { class: "button", for: id }, t(multiple ? "pages.shell.choose_files" : "pages.shell.choose_file")), name) };
+  input.form?.addEventListener("reset", () => setTimeout(say));
+  const box = el("div", { class: "file-pick" });
+  if (input.parentNode) input.replaceWith(box);
+  box.append(input, el("label", { class: "button", for: input.id }, t(input.multiple ? "pages.shell.choose_files" : "pages.shell.choose_file")), name);
+  return box;
 }
 
 /** A phone number as a link that calls it. */

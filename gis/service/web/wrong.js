@@ -1,5 +1,5 @@
 // A resident says that the entry of a service point is wrong, with a photo if they like.
-import { api, fill, t, tellError, watchHealth } from "./shell.js";
+import { api, dressFile, fill, t, tellError, watchHealth } from "./shell.js";
 
 const form = document.getElementById("wrong");
 const offer = document.getElementById("photo-offer");
@@ -13,7 +13,9 @@ function forget() {
   document.getElementById("place").hidden = true;
 }
 
-document.getElementById("photo").addEventListener("change", async (event) => {
+const photoField = document.getElementById("photo");
+dressFile(photoField);
+photoField.addEventListener("change", async (event) => {
   forget();
   const [photo] = event.target.files;
   if (!photo) return;
@@ -26,6 +28,8 @@ document.getElementById("photo").addEventListener("change", async (event) => {
     tellError(error);
   }
 });
+// Chosen before this page was ready, or put back by the browser.
+if (photoField.files.length) photoField.dispatchEvent(new Event("change"));
 
 document.getElementById("use-photo").addEventListener("click", () => {
   position = fromPhoto;
@@ -52,7 +56,10 @@ form.addEventListener("submit", async (event) => {
     const done = await api(`/api/v1/service-points/${form.dataset.point}/wrong/snapshot`, { method: "POST", body, headers: { "Idempotency-Key": key } });
     const sent = fill("sent", t("residents.wrong_entry.sent", { number: done.incident_number, key: done.follow_up }));
     sent.hidden = false;
-    for (const name of ["words", "photo"]) document.getElementById(name).value = "";
+    for (const name of ["words", "photo"]) {
+      document.getElementById(name).value = "";
+      document.getElementById(name).dispatchEvent(new Event("change"));
+    }
     forget();
     key = crypto.randomUUID();
   } catch (error) {
