@@ -9,7 +9,7 @@ import numpy as np
 from gis.planning.measure import Floats, Ints
 from gis.planning.propose._arrays import Labels, Land, Prices, tally
 from gis.planning.propose._columns import look_around
-from gis.planning.propose.pool import Choice, Pool
+from gis.planning.propose.pool import WIDEST, Choice, Pool
 from gis.planning.propose.search import mean_border, price_of
 
 _NEAR = 2.0  # grids within so many mean borders of pricing in are looked around
@@ -27,6 +27,7 @@ def combine(
     nodes: int,
     regions: int,
     grids: int | None = None,
+    widest: int = WIDEST,
     stop: Callable[[], bool],
     better: Callable[[Labels], None],
 ) -> Labels:
@@ -50,6 +51,8 @@ def combine(
         How many regions are covered anew.
     grids
         How many a division must have, where that is settled.
+    widest
+        Grids of the pool that one choice over the whole is given at most, the best by reduced cost.
     stop
         Asked between steps.
     better
@@ -67,7 +70,7 @@ def combine(
     if stop() or not len(pool):
         return label
     choice = pool.choice(prices, grids)
-    found = choice.best(label, _price(land, label, prices), nodes=nodes)
+    found = choice.best(label, _price(land, label, prices), nodes=nodes, widest=widest)
     if found is not None and found is not label:
         label = found
         better(label)

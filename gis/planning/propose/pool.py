@@ -18,8 +18,10 @@ from scipy.sparse import csc_array, csr_array
 from gis.planning.measure import Floats, Ints, sum_by
 from gis.planning.propose._arrays import USUAL_SHAPE, Labels, Land, Prices
 
+WIDEST = 9_000
+"""Columns that one solve is given at most, the best by reduced cost."""
+
 _WHOLE_NODES = 200
-_WIDEST = 9_000  # columns that one solve is given at most, the best by reduced cost
 _REGION_NODES = 400
 _SECONDS = 20.0  # a stop for a solver that has lost its way; the nodes come first
 
@@ -45,13 +47,15 @@ class Pool:
     def __len__(self) -> int:
         return len(self._members)
 
-    def add_plan(self, label: Labels) -> int:
+    def add_plan(self, label: Labels, atoms: Ints | None = None) -> int:
         """Take the grids of a plan that are within the limits and not known yet.
 
         Parameters
         ----------
         label
             The grid of each atom; each grid in one part.
+        atoms
+            Which atoms it divides, ascending; all if left out.
 
         Returns
         -------
@@ -60,6 +64,8 @@ class Pool:
         """
         order = np.argsort(label, kind="stable").astype(np.int32)
         start = np.concatenate([[0], np.flatnonzero(np.diff(label[order])) + 1])
+        if atoms is not None:
+            order = atoms[order].astype(np.int32)
         sizes = np.add.reduceat(self.land.households[order], start)
         marks = np.bitwise_xor.reduceat(self._mark[order], start)
         stop = np.append(start[1:], len(order))
@@ -197,7 +203,9 @@ class Choice:
             return np.inf, np.zeros(n)
         return float(solved.fun), np.asarray(solved.eqlin.marginals)
 
-    def best(self, label: Labels | None, price: float, *, nodes: int = _WHOLE_NODES) -> Labels | None:
+    def best(
+        self, label: Labels | None, price: float, *, nodes: int = _WHOLE_NODES, widest: int = WIDEST
+    ) -> Labels | None:
         """Choose the best division over the whole pool, in so many nodes of the tree.
 
         Parameters
@@ -206,6 +214,8 @@ class Choice:
             The best plan so far and its price; columns that cannot be in a better one are left out.
         nodes
             The limit.
+        widest
+            Columns that are given to the solver at most, the best by reduced cost.
 
         Returns
         -------
@@ -217,8 +227,8 @@ class Choice:
             return label
         reduced = self.price - self.matrix.T @ duals
         near = np.flatnonzero(reduced <= max(price - value, 0.0) + 1e-6)
-        if len(near) > _WIDEST:
-            near = np.sort(near[np.argsort(reduced[near], kind="stable")[:_WIDEST]])
+        if len(near) > widest:
+            near = np.sort(near[np.argsort(reduced[near], kind="stable")[:widest]])
         chosen = self._solve(near, np.arange(len(self.land.households)), nodes, self.grids)
         if chosen is None or self.price[chosen].sum() >= price - 1e-6:
             return label

@@ -11,13 +11,15 @@ from typing import Literal
 import numpy as np
 
 from gis.errors import InputError
+from gis.planning.measure import Ints
 from gis.planning.propose._arrays import Labels, Prices, inner_cost, tally
 from gis.planning.propose.atoms import Component, Contracted, contract
 from gis.planning.propose.bound import certify
 from gis.planning.propose.combine import combine
 from gis.planning.propose.plans import Plan, Progress, ProposalSet, describe, difference
-from gis.planning.propose.pool import Pool
+from gis.planning.propose.pool import WIDEST, Pool
 from gis.planning.propose.problem import Problem
+from gis.planning.propose.regions import anneal_regions
 from gis.planning.propose.search import (
     CHUNKS,
     FLIPS_PER_SECOND,
@@ -65,10 +67,16 @@ BRANCHES_PER_SECOND = 200_000
 DIFFERENT = 0.02
 """Two plans are different where at least this share of households is grouped otherwise."""
 
-_SHARE_CHAINS = 0.5  # of the budget; the rest is for choosing among what they found
+_SHARE_CHAINS = 0.25  # of the budget
+_SHARE_REGIONS = 0.4  # of the budget; the rest is for choosing among what was found
+_REGION = 20  # grids to a region that is annealed anew
+_REGION_FLIPS = 10_000  # for each atom and round
+_MOST_ROUNDS = 12
+_NARROW = 5_000  # columns that a choice for a variant beside the goal's own is given
 _FLIPS_PER_ATOM = 12_000
 _FORBIDDEN = 1e7  # metres for each household out of range, where plans are compared
 _FEWEST_CHAINS, _MOST_CHAINS = 6, 24
+_STEADY = 50  # grids; a hot chain over so many comes to keep too many of them
 _WARM = (0.6, 3.0, 15.0)  # first temperatures where the present plan is to be kept, in mean borders
 _WATCHED = 0.4  # share of a chain after which its grids go into the pool
 _LOOKED_AT = {step / CHUNKS for step in range(CHUNKS // 2, CHUNKS + 1, 20)}
@@ -241,7 +249,7 @@ def propose(
     if run.components:
         pools = [Pool(one.land, households_min, households_max) for one in run.components]
         threads = workers or max(1, min(4, os.cpu_count() or 1))
-        complete = _search(run, pools, threads) and _combine(run, pools)
+        complete = _search(run, pools, threads) and _improve(run, pools, threads)
         if k is None and all(len(one.land.households) <= CERTIFIED_ATOMS for one in run.components):
             complete &= _certify(run, threads)
     plans = _different(run)
@@ -257,11 +265,15 @@ def _search(run: _Run, pools: list[Pool], threads: int) -> bool:
         if stage == "search":
             run.work = run.spent + sum(chain.flips for _, chain in batch) / _SHARE_CHAINS
 
-        def look(state: State, stage: str = stage) -> None:
+        known = list(run.best), list(run.price)
+        seen: dict[int, list[Labels]] = {}
+
+        def look(state: State, stage: str = stage, seen: dict[int, list[Labels]] = seen) -> None:
             run.spent += state.chain.flips / CHUNKS
             if state.done > _WATCHED:
                 pools[state.chain.component].add_plan(state.label)
             if state.done in _LOOKED_AT:
+                seen.setdefault(state.chain.seed, []).append(state.label)
                 run.tell(stage, better=run.take(state.chain.component, state.label))
 
         states, whole = run_chains(
@@ -273,44 +285,90 @@ def _search(run: _Run, pools: list[Pool], threads: int) -> bool:
             look=look,
         )
         complete &= whole
+        # Threads bring equally good plans in any order; which is kept goes by the order of the chains.
+        run.best, run.price = known
         for (name, _), state in zip(batch, states, strict=True):
             number = state.chain.component
-            run.take(number, state.label)
+            for label in (*seen.get(state.chain.seed, ()), state.label):
+                run.take(number, label)
             # A chain that the clock stopped is still hot: its plan is no variant.
             if name != "first" and state.done >= 1.0:
                 run.note(name, number, state.label)
     return complete
 
 
-def _combine(run: _Run, pools: list[Pool]) -> bool:
-    """Choose anew from the pools, for one variant after another; the goal's own gets most of the work."""
-    for place, (name, weights) in enumerate(VARIANTS[run.goal]):
-        for number, pool in enumerate(pools):
+def _improve(run: _Run, pools: list[Pool], threads: int) -> bool:
+    """Better the goal's own plan, and choose anew for it and then for the other variants."""
+    own, *others = VARIANTS[run.goal]
+    # Least change is about the grids that are out of range, not about every corner.
+    whole = run.own.moved > 0 or _refine(run, pools, threads)
+    whole = whole and _combine(run, pools, *own, own=True)
+    return whole and all(_combine(run, pools, name, weights, own=False) for name, weights in others)
+
+
+def _refine(run: _Run, pools: list[Pool], threads: int) -> bool:
+    """Anneal the best plans anew region by region; what is seen goes into the pools."""
+    atoms = sum(len(one.land.households) for one in run.components)
+    budget = run.seconds * _SHARE_REGIONS * 2 * FLIPS_PER_SECOND
+    rounds = int(np.clip(budget / (_REGION_FLIPS * atoms), 1, _MOST_ROUNDS))
+    for number, component in enumerate(run.components):
+        pool = pools[number]
+        price = prices_of(component.land, run.own, run.fewest, run.most, 1)._replace(
+            target=run.prices(number, run.own).target
+        )
+        label = run.best[number]
+        flips = int(min(_REGION_FLIPS, budget / (rounds * atoms)))
+
+        def seen(some: Ints, plan: Labels, pool: Pool = pool) -> None:
+            pool.add_plan(plan, some)
+
+        for _ in range(rounds):
             if run.stop():
                 return False
-            known = run.variants.get(name, {}).get(number, [])
-            if place == 0 or not known:
-                known = [run.best[number]]
-            effort = run.seconds * 1000.0 / max(len(pool.land.households), 100)
-
-            def better(label: Labels, number: int = number, place: int = place) -> None:
-                if place == 0 and run.take(number, label):
-                    run.tell("combine", better=True)
-
-            label = combine(
-                pool,
-                run.prices(number, weights),
-                min(known, key=lambda label: run.priced(number, label, weights)),
+            label = anneal_regions(
+                component.land,
+                label,
+                price,
                 run.generator,
-                rounds=int(np.clip(effort / 10, 0, 10)) if place == 0 and weights.moved == 0 else 0,
-                nodes=int(np.clip(effort * 4, 10, 400)),
-                regions=int(np.clip(effort, 0, 40)) if place == 0 else 0,
-                grids=run.grids[number],
+                grids=_REGION,
+                flips=flips,
+                steady=run.grids[number] is not None,
+                workers=threads,
                 stop=run.stop,
-                better=better,
+                seen=seen,
             )
-            run.take(number, label)
-            run.note(name, number, label)
+            run.spent += flips * len(label)
+            run.tell("search", better=run.take(number, label))
+    return True
+
+
+def _combine(run: _Run, pools: list[Pool], name: str, weights: Weights, *, own: bool) -> bool:
+    """Choose anew from the pools for one variant; the goal's own gets most of the work."""
+    for number, pool in enumerate(pools):
+        if run.stop():
+            return False
+        known = [run.best[number]] if own else run.variants.get(name, {}).get(number, [run.best[number]])
+        effort = run.seconds * 1000.0 / max(len(pool.land.households), 100)
+
+        def better(label: Labels, number: int = number) -> None:
+            if own and run.take(number, label):
+                run.tell("combine", better=True)
+
+        label = combine(
+            pool,
+            run.prices(number, weights),
+            min(known, key=lambda label: run.priced(number, label, weights)),
+            run.generator,
+            rounds=int(np.clip(effort / 10, 0, 10)) if own and weights.moved == 0 else 0,
+            nodes=int(np.clip(effort * 4, 10, 400)),
+            regions=int(np.clip(effort, 0, 40)) if own else 0,
+            grids=run.grids[number],
+            widest=WIDEST if own else _NARROW,
+            stop=run.stop,
+            better=better,
+        )
+        run.take(number, label)
+        run.note(name, number, label)
     return True
 
 
@@ -393,14 +451,15 @@ def _chains(run: _Run, *, first: bool) -> list[tuple[str, Chain]]:
             if place == 0:
                 name = "first"
             seed = int(run.generator.integers(2**63))
+            steady = wanted is not None
             if kept and name != "compact":
                 start, hot = present(component), _WARM[place % len(_WARM)]
             else:
-                start, hot = partition(component, wanted or _grids(run, component, place), seed), 2.0
+                k = wanted or _grids(run, component, place)
+                start, hot = partition(component, k, seed), 2.0
+                steady |= k >= _STEADY
             length = max(2_000, flips // 2) if place == 0 else flips
-            chain = Chain(
-                number, component.land, start, weights, seed, length, hot=hot, steady=wanted is not None
-            )
+            chain = Chain(number, component.land, start, weights, seed, length, hot=hot, steady=steady)
             found.append((name, chain))
     return found
 
@@ -412,7 +471,7 @@ def _grids(run: _Run, component: Component, place: int) -> int:
     if not counts:
         low = max(1, total // run.most)
         return low + place % 2
-    full = (0.92, 0.9, 0.94, 0.88, 0.96, 0.86)[place % 6]
+    full = (0.92, 0.9, 0.86, 0.88, 0.84, 0.86)[place % 6]
     return min(max(round(total / (full * run.most)), counts[0]), counts[-1])
 
 

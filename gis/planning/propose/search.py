@@ -18,6 +18,11 @@ FLIPS_PER_SECOND = 4_000_000
 EVERY = 100
 """Flips between two attempts to merge and split."""
 
+SOFT, HARD = 0.1, 3.0
+"""The price of a household out of range, at first and in the end, in times of :func:`prices_of`.
+
+While a chain is hot its grids pass through sizes out of range more freely; when it is cold none stays so."""
+
 CHUNKS = 120
 """How often a chain can be looked at, or stopped."""
 
@@ -150,6 +155,24 @@ def prices_of(land: Land, weights: Weights, fewest: int, most: int, grids: int) 
     )
 
 
+def harder(prices: Prices, done: float) -> Prices:
+    """Give what a chain minimises when it has come so far.
+
+    Parameters
+    ----------
+    prices
+        Of :func:`prices_of`.
+    done
+        Share of its budget, 0 to 1.
+
+    Returns
+    -------
+    Prices
+        With another price of households out of range.
+    """
+    return prices._replace(out_of_range=prices.out_of_range * SOFT * (HARD / SOFT) ** done)
+
+
 def price_of(land: Land, totals: Totals, prices: Prices) -> float:
     """Price a plan from nothing, as :class:`gis.planning.propose._arrays.Prices` says.
 
@@ -277,7 +300,8 @@ def run_chains(
             if stopped:
                 break
             if len(land.neighbour):
-                anneal(land, totals, prices, heat, heat * fall, steps, EVERY, chain.steady, memory)
+                now = harder(prices, (chunk + 1) / CHUNKS)
+                anneal(land, totals, now, heat, heat * fall, steps, EVERY, chain.steady, memory)
             heat *= fall
             states[number] = State(chain, totals.label.copy(), (chunk + 1) / CHUNKS)
             ready.append(states[number])

@@ -217,7 +217,7 @@ def test_cancelling_gives_the_best_so_far(town):
 @pytest.mark.parametrize(
     ("households", "words"),
     [
-        ([40.0] * 29 + [np.nan], "no count"),
+        ([40.0] * 29 + [np.nan], "without a count"),
         ([40] * 29 + [-1], "no count"),
     ],
 )
