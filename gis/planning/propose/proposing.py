@@ -440,7 +440,9 @@ def _chains(run: _Run, *, first: bool) -> list[tuple[str, Chain]]:
         n = len(component.land.households)
         wanted = run.grids[number]
         # Two cores: each flip of the budget is done by one of them.
-        budget = run.seconds * _SHARE_CHAINS * 2 * FLIPS_PER_SECOND * n / atoms
+        # Where no regions are annealed anew, their share is the chains'.
+        share = _SHARE_CHAINS + (_SHARE_REGIONS if run.own.moved > 0 else 0.0)
+        budget = run.seconds * share * 2 * FLIPS_PER_SECOND * n / atoms
         flips = int(np.clip(budget / _FEWEST_CHAINS, 2_000, _FLIPS_PER_ATOM * n))
         chains = int(np.clip(budget / flips, _FEWEST_CHAINS, _MOST_CHAINS))
         homes = np.unique(component.land.home[component.land.home >= 0])
