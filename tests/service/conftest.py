@@ -177,7 +177,7 @@ class Town:
 def serving(app: FastAPI) -> Iterator[str]:
     """Serve an app on a free port of this machine, as uvicorn does it for users."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on"))
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         deadline = time.monotonic() + 60
@@ -190,6 +190,9 @@ def serving(app: FastAPI) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(timeout=30)
+        if thread.is_alive():  # somebody still listens to a stream
+            server.force_exit = True
+            thread.join(timeout=30)
 
 
 def open_town(database: Database, folder: Path, **settings: Any) -> Iterator[Town]:
