@@ -50,7 +50,8 @@ class Proxy:
         upstream = (self.upstream.host, self.upstream.port or 80)
         # Whoever has heard enough hangs up in the middle.
         with suppress(OSError), client, socket.create_connection(upstream) as server:
-            server.sendall(client.recv(65536))
+            # A request's head and body may come one after the other.
+            threading.Thread(target=self.pass_in, args=(client, server), daemon=True).start()
             kept, at_once = b"", False
             while got := server.recv(65536):
                 kept += got
@@ -60,6 +61,13 @@ class Proxy:
                     client.sendall(kept)
                     kept = b""
             client.sendall(kept)
+
+    def pass_in(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while got := client.recv(65536):
+                server.sendall(got)
+            # Who hung up waits for nothing more.
+            server.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture(scope="module")
