@@ -48,7 +48,8 @@ def busy(town: Town) -> Town:
         # Nobody can do so any more once it is published; such a name comes with the edition.
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         connection.execute(
-            text("UPDATE wangge.grid_boundary SET name = '=HYPERLINK(1)' WHERE grid_code = :two"), {"two": TWO}
+            text("UPDATE wangge.grid_boundary SET name = '=HYPERLINK(1)' WHERE grid_code = :two"),
+            {"two": TWO},
         )
     return town
 
