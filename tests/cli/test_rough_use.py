@@ -108,7 +108,13 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     out.write_text("before", encoding="utf-8")
     words = ["assign", tmp_path / "in.csv", "--crs", "wgs84", "--grids", GRIDS, "-o", out]
-    with subprocess.Popen([*WANGGE, *map(str, words)], stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        [*WANGGE, *map(str, words)],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A suite that runs in a shell's background hands down that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - nothing of ours runs in the child
+    ) as running:
         while running.poll() is None and not (tmp_path / ".out.part.csv").exists():
             time.sleep(0.05)
         running.send_signal(signal.SIGINT)
