@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from gis.service.access import Actor, require
-from gis.service.api.json_response import JsonResponse
+from gis.service.api.json_response import JsonResponse, as_json
 from gis.service.api.pages import render
 from gis.service.api.state import Service, TheActor, TheLanguage, TheService
 from gis.service.residents import coverage_page, walking
+from gis.service.residents.coverage_kept import KeptCoverage, coverage_stamp
 from gis.service.residents.suggesting import suggest_points
 from gis.terms import Role
 
@@ -33,6 +35,40 @@ def _measured(service: Service, actor: Actor, community_code: str, **asked: Any)
     require(actor, _PLANNERS, community_code)
     with service.database.connection() as connection:
         return walking.community_coverage(connection, community_code, service.settings, **asked)
+
+
+def _kept(
+    request: Request,
+    actor: Actor,
+    community_code: str,
+    asked: dict[str, Any],
+    shown: dict[str, Any],
+    write: Callable[..., bytes],
+) -> bytes:
+    """Give an answer as it was written the last time, or measure and write it anew if anything changed."""
+    require(actor, _PLANNERS, community_code)
+    service, state = request.app.state.service, request.app.state
+    if not hasattr(state, "coverage"):
+        state.coverage = KeptCoverage()
+    shelf: KeptCoverage = state.coverage
+    key = (community_code, write, *asked.values(), *shown.values())
+    with service.database.connection() as connection:
+        stamp = coverage_stamp(connection, community_code)
+        content = shelf.find(key, stamp)
+        if content is not None:
+            return content
+        measured = walking.community_coverage(connection, community_code, service.settings, **asked)
+    content = write(measured, **shown)
+    shelf.keep(key, stamp, content)
+    return content
+
+
+def _data(measured: walking.CommunityCoverage, **shown: Any) -> bytes:
+    return as_json(coverage_page.page_data(measured, **shown))
+
+
+def _file(measured: walking.CommunityCoverage, **shown: Any) -> bytes:
+    return coverage_page.coverage_map(measured, **shown).html().encode()
 
 
 @router.get(
@@ -85,7 +121,7 @@ def left_out(
     "/api/v1/communities/{community_code}/coverage-page", summary="What the page of the coverage shows"
 )
 def page_data(
-    service: TheService,
+    request: Request,
     actor: TheActor,
     community_code: str,
     language: TheLanguage,
@@ -94,11 +130,12 @@ def page_data(
     group: WalkingGroup = "adult",
     speed: Speed = None,
     count: Count = 1,
-) -> JsonResponse:
+) -> Response:
     """Give everything that the page shows, shapes included, for every category."""
     asked = {"limit_minutes": minutes, "group": group, "speed_m_s": speed}
-    measured = _measured(service, actor, community_code, **asked)
-    return JsonResponse(coverage_page.page_data(measured, category=category, count=count, language=language))
+    shown = {"category": category, "count": count, "language": language}
+    content = _kept(request, actor, community_code, asked, shown, _data)
+    return Response(content, media_type=JsonResponse.media_type)
 
 
 @router.get(
@@ -107,7 +144,7 @@ def page_data(
     response_class=HTMLResponse,
 )
 def page_file(
-    service: TheService,
+    request: Request,
     actor: TheActor,
     community_code: str,
     language: TheLanguage,
@@ -119,10 +156,10 @@ def page_file(
 ) -> Response:
     """Make the page as one file that opens anywhere, to be handed on."""
     asked = {"limit_minutes": minutes, "group": group, "speed_m_s": speed}
-    measured = _measured(service, actor, community_code, **asked)
-    picture = coverage_page.coverage_map(measured, category=category, count=count, language=language)
-    name = f"coverage-{measured.frames.code}.html"
-    return HTMLResponse(picture.html(), headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    shown = {"category": category, "count": count, "language": language}
+    content = _kept(request, actor, community_code, asked, shown, _file)
+    name = f"coverage-{community_code}.html"
+    return HTMLResponse(content, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 @router.get("/coverage/{community_code}", include_in_schema=False)

@@ -52,26 +52,27 @@ PUBLIC_FIELDS: dict[str, tuple[str, ...]] = {
 CLOCK_RANGE = r"(\d{1,2}:\d{2})\s*[–—−~～〜至到]\s*(?=\d{1,2}:\d{2})"
 """From one time of the day to another, as people write it; for Python and for PostgreSQL."""
 
-# Rows and their newest writer, table by table: another answer means a change, by whatever tool.
+# Rows and the sum of their writers, table by table: another answer means a change, by whatever tool. Each
+# change has a higher writer; the highest alone would hide one that began before the last and ended after it.
 _STAMP = text(
     """
-    SELECT string_agg(concat_ws(' ', part, rows, newest), ';' ORDER BY part) FROM (
-        SELECT 'division' AS part, count(*) AS rows, max(xmin::text::bigint) AS newest
+    SELECT string_agg(concat_ws(' ', part, rows, writers), ';' ORDER BY part) FROM (
+        SELECT 'division', count(*), sum(xmin::text::bigint)
         FROM wangge.division WHERE division_code IN (:community, :street, :county)
-        UNION ALL SELECT 'grid', count(*), max(xmin::text::bigint)
+        UNION ALL SELECT 'grid', count(*), sum(xmin::text::bigint)
         FROM wangge.grid WHERE community_code = :community
-        UNION ALL SELECT 'compound', count(*), max(xmin::text::bigint)
+        UNION ALL SELECT 'compound', count(*), sum(xmin::text::bigint)
         FROM wangge.compound WHERE community_code = :community
-        UNION ALL SELECT 'building', count(*), max(xmin::text::bigint)
+        UNION ALL SELECT 'building', count(*), sum(xmin::text::bigint)
         FROM wangge.building WHERE community_code = :community
-        UNION ALL SELECT 'service_point', count(*), max(xmin::text::bigint)
+        UNION ALL SELECT 'service_point', count(*), sum(xmin::text::bigint)
         FROM wangge.service_point WHERE community_code = :community
-        UNION ALL SELECT 'street', count(*), max(xmin::text::bigint) FROM wangge.street
-        UNION ALL SELECT 'staff', count(*), max(xmin::text::bigint)
+        UNION ALL SELECT 'street', count(*), sum(xmin::text::bigint) FROM wangge.street
+        UNION ALL SELECT 'staff', count(*), sum(xmin::text::bigint)
         FROM wangge.staff WHERE left(grid_code, 12) = :community OR division_code = :community
-        UNION ALL SELECT 'service_category', count(*), max(xmin::text::bigint) FROM wangge.service_category
-        UNION ALL SELECT 'colour_theme', count(*), max(xmin::text::bigint) FROM wangge.colour_theme
-    ) AS parts
+        UNION ALL SELECT 'service_category', count(*), sum(xmin::text::bigint) FROM wangge.service_category
+        UNION ALL SELECT 'colour_theme', count(*), sum(xmin::text::bigint) FROM wangge.colour_theme
+    ) AS parts (part, rows, writers)
     """
 )
 
@@ -231,7 +232,7 @@ def place_stamp(connection: Connection, community_code: str) -> str:
     Returns
     -------
     str
-        The edition, the day (staff come and go with it) and, of each table, the rows and their last change.
+        The edition, the day (staff come and go with it) and, of each table, the rows and their writers.
     """
     check_code(community_code, "community_code")
     edition = _edition(connection, community_code)

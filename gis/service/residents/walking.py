@@ -278,5 +278,9 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     list of dict
         Missing values are None.
     """
-    plain = table.astype(object).where(table.notna(), None)
-    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
+    columns = [
+        [None if gone else value for gone, value in zip(column.isna().tolist(), column.tolist(), strict=True)]
+        for _, column in table.items()
+    ]
+    names = [str(name) for name in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 import shapely
+from sqlalchemy import text as sql
 
 from gis.demo.community import COMMUNITY, make_community
 from gis.errors import InputError
 from gis.layers.database import Database
 from gis.service.loading import load_place
+from gis.service.residents import walking
+from gis.service.residents.coverage_kept import KeptCoverage, coverage_stamp
 from gis.service.residents.coverage_page import coverage_map, page_data
+from gis.service.residents.public_layer import place_stamp
 from gis.service.residents.suggesting import suggest_points
 from gis.service.residents.walking import CommunityCoverage, community_coverage
 from gis.settings import Settings
@@ -187,3 +191,72 @@ def test_the_routes_give_the_page_its_data_and_the_file_to_planners_only(town: T
     shell = town.client.get(f"/coverage/{COMMUNITY}")
     assert shell.status_code == 200
     assert "示例卫生站" not in shell.text
+
+
+def test_the_page_is_kept_until_a_point_changes_wherever_it_is(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+    measure = walking.community_coverage
+
+    def counted(*given: Any, **asked: Any) -> CommunityCoverage:
+        measured.append(given[1])
+        return measure(*given, **asked)
+
+    monkeypatch.setattr(walking, "community_coverage", counted)
+    path, planner = f"/api/v1/communities/{COMMUNITY}/coverage-page", town.as_("planner")
+
+    def points(**asked: str) -> list[str]:
+        (health,) = town.client.get(path, headers=planner, params=asked).json()["categories"]
+        return [one["name"] for one in health["points"]]
+
+    first = points()
+    assert points() == first
+    assert len(measured) == 1
+    # Another question, another form and another reader are answered from what they asked.
+    assert points(group="older", lang="en") == first
+    assert "<html" in town.client.get(path.replace("-page", ".html"), headers=planner).text
+    assert town.client.get(path, headers=town.as_("dispatcher")).status_code == 403
+    assert len(measured) == 3
+    with town.database.connection() as connection:
+        connection.execute(
+            sql("UPDATE wangge.service_point SET name = '新站' WHERE name = :old"), {"old": first[0]}
+        )
+    assert points() == ["新站", *first[1:]]
+    assert len(measured) == 4
+    with town.database.connection() as connection:
+        connection.execute(sql("UPDATE wangge.service_point SET public = false"))
+    assert town.client.get(path, headers=planner).json()["categories"] == []
+
+
+def test_a_change_that_began_before_the_last_and_ended_after_it_is_seen(town: Town) -> None:
+    def stamps() -> tuple[str, str]:
+        with town.database.connection() as connection:
+            return place_stamp(connection, COMMUNITY), coverage_stamp(connection, COMMUNITY)
+
+    change = sql("UPDATE wangge.service_point SET address = '新址' WHERE point_code = :code")
+    with town.database.connection() as connection:
+        codes = connection.scalars(sql("SELECT point_code FROM wangge.service_point ORDER BY 1")).all()
+    with town.database.connection() as early:
+        early.execute(change, {"code": codes[0]})
+        with town.database.connection() as late:
+            late.execute(change, {"code": codes[1]})
+        between = stamps()
+    assert all(now != before for now, before in zip(stamps(), between, strict=True))
+
+
+def test_only_so_many_bytes_are_kept() -> None:
+    shelf = KeptCoverage(most_bytes=100)
+    for name in "abc":
+        shelf.keep(name, "now", name.encode() * 40)
+    assert [shelf.find(name, "now") for name in "abc"] == [None, b"b" * 40, b"c" * 40]
+    shelf.keep("b", "later", b"B" * 50)
+    assert (shelf.find("b", "now"), shelf.find("b", "later")) == (None, b"B" * 50)
+    shelf.keep("d", "now", b"d" * 60)
+    assert [shelf.find("c", "now"), shelf.find("b", "later"), shelf.find("d", "now")] == [
+        None,
+        None,
+        b"d" * 60,
+    ]
+    shelf.keep("huge", "now", b"h" * 101)
+    assert shelf.find("huge", "now") is None
