@@ -1,8 +1,9 @@
 """The quick way for the plain question: a point in degrees, now, with no radius of doubt.
 
 It says word for word what :mod:`gis.service.owning.answers` says, and the tests hold it to that. What does
-not depend on the point is written as JSON once for each edition. Whatever is not plain (a border, a point
-outside, another datum, a radius, an overlap) it leaves to the general way.
+not depend on the point is written as JSON once for each edition: an answer is its pieces with the point, the
+margins and the places between. Whatever is not plain (a border, a point outside, another datum, a radius, an
+overlap) it leaves to the general way.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import orjson
 
 from gis.crs import metres_per_degree, parse_crs
 from gis.lattice import STEPS_PER_DEGREE
-from gis.locate.single import Lookup, single_lookup
+from gis.locate.single import PointLookup, point_lookup
 from gis.service.owning.answers import answer_as_dict, owner_as_dict
 from gis.service.owning.compiled import PLACE_LAYERS, Compiled
 from gis.service.owning.current import InForce
@@ -27,9 +28,22 @@ from gis.texts import Language
 
 _NEXT_TO_A_BORDER_M = 0.001
 _DEGREE_STEP = 0.0005
-_MARGIN_MARK = 1_234_567.0
-_MARGIN_WORDS = "1234567.0"
-_PLACE_FACTS = {"communities": "divisions", "compounds": "compounds", "buildings": "buildings"}
+_SAID = {"communities": "community", "compounds": "compound", "buildings": "building"}
+_FACTS = {"communities": "divisions", "compounds": "compounds", "buildings": "buildings"}
+_GAP = b"\0"  # JSON has no such byte: where an answer is cut for what depends on the point
+_MOST_KEPT = 100_000
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is said of all points with the same owners, as JSON."""
+
+    pieces: tuple[bytes, ...]
+    """From the point's end to the places, cut at the margin of each layer that holds the point."""
+    decided: int
+    """The layer that decides."""
+    why: tuple[bytes, bytes]
+    """The words before and after the margin."""
 
 
 @dataclass
@@ -49,13 +63,13 @@ class QuickLocate:
     state: InForce
     compiled: Compiled
     _settings: Settings
-    _layers: tuple[tuple[str, Lookup, tuple[str, ...]], ...]
-    _places: tuple[tuple[str, Lookup | None, tuple[str, ...]], ...]
-    _edition: orjson.Fragment
+    _lookup: PointLookup
+    _codes: dict[str, tuple[str, ...]]
+    _places: tuple[tuple[str, bytes, tuple[str, ...] | None], ...]
+    _edition: bytes
     _scales: dict[int, tuple[float, float]] = field(default_factory=dict)
-    _owners: dict[str, orjson.Fragment] = field(default_factory=dict)
-    _facts: dict[str, orjson.Fragment] = field(default_factory=dict)
-    _words: dict[tuple[Any, ...], tuple[str, str]] = field(default_factory=dict)
+    _told: dict[tuple[Language, tuple[int, ...]], _Told | None] = field(default_factory=dict)
+    _facts: dict[tuple[str, int], bytes] = field(default_factory=dict)
 
     def answer(self, lon: float, lat: float, crs: str, language: Language) -> bytes | None:
         """Answer a plain question.
@@ -76,57 +90,34 @@ class QuickLocate:
         """
         if not (-180 <= lon <= 180 and -90 <= lat <= 90):
             return None
-        scale_x, scale_y = self._scale(lat)
-        layers: dict[str, Any] = {}
-        owner = decided_by = None
-        margin = 0.0
-        held: list[str] = []
-        for layer, look, codes in self._layers:
-            position, metres = look(lon, lat, scale_x, scale_y)
+        positions, margins = self._lookup.ask(lon, lat, *self._scale(lat))
+        held = tuple(positions[: len(margins)])
+        key = (language, held)
+        told = self._told[key] if key in self._told else self._tell(held, language)
+        if told is None:
+            return None
+        point = orjson.dumps((round(lon, 8), round(lat, 8)))
+        given = orjson.dumps({"x": lon, "y": lat, "crs": crs})
+        parts = [self._edition, point, b',"cgcs2000":', point, b',"given":', given, told.pieces[0]]
+        number = 0
+        for position, metres in zip(held, margins, strict=True):
             if position < 0:
-                layers[layer] = _OUTSIDE
                 continue
             if not metres > _NEXT_TO_A_BORDER_M:
                 return None
-            code = codes[position]
-            held.append(layer)
-            if owner is None:
-                owner, decided_by, margin = code, layer, metres
-            name = self.compiled.facts["grids"][code]["name"] or code
-            layers[layer] = {
-                "status": "inside",
-                "owner": code,
-                "name": name,
-                "margin_m": round(metres, 3),
-                "touching": (),
-                "candidates": ({"grid_code": code, "name": name, "probability": 1.0},),
-                "nearest": None,
-            }
-        if owner is None or decided_by is None:
-            return None
-        before, after = self._why(owner, decided_by, tuple(held), language)
-        point = (round(lon, 8), round(lat, 8))
-        places = [self._place(kind, look, codes, lon, lat) for kind, look, codes in self._places]
-        return orjson.dumps(
-            {
-                "edition": self._edition,
-                "point": {
-                    "wgs84": point,
-                    "cgcs2000": point,
-                    "given": {"x": lon, "y": lat, "crs": crs},
-                    "accuracy_m": None,
-                    "confidence": None,
-                },
-                "status": "inside",
-                "owner": self._owner(owner),
-                "decided_by": decided_by,
-                "layers": layers,
-                "community": places[0],
-                "compound": places[1],
-                "building": places[2],
-                "why": f"{before}{margin:.1f}{after}",
-            }
-        )
+            number += 1
+            parts += (orjson.dumps(round(metres, 3)), told.pieces[number])
+        at = len(margins)
+        for layer, said, codes in self._places:
+            parts.append(said)
+            if codes is None:
+                parts.append(b"null")
+                continue
+            parts.append(self._place(layer, codes, positions[at]))
+            at += 1
+        before, after = told.why
+        parts += (before, b"%.1f" % margins[told.decided], after)
+        return b"".join(parts)
 
     def _scale(self, lat: float) -> tuple[float, float]:
         """Give metres per lattice step at a latitude: exact at a table's rows, a straight line between them.
@@ -141,59 +132,100 @@ class QuickLocate:
     def _row(self, row: int) -> tuple[float, float]:
         found = self._scales.get(row)
         if found is None:
-            if len(self._scales) > 100_000:
+            if len(self._scales) > _MOST_KEPT:
                 self._scales.clear()
             x, y = metres_per_degree(row * _DEGREE_STEP)
             found = self._scales[row] = (float(x) / STEPS_PER_DEGREE, float(y) / STEPS_PER_DEGREE)
         return found
 
-    def _owner(self, code: str) -> orjson.Fragment:
-        found = self._owners.get(code)
-        if found is None:
-            found = self._owners[code] = orjson.Fragment(orjson.dumps(owner_as_dict(self.compiled, code)))
-        return found
-
-    def _place(
-        self, kind: str, look: Lookup | None, codes: tuple[str, ...], lon: float, lat: float
-    ) -> orjson.Fragment | None:
-        if look is None:
-            return None
-        position, _ = look(lon, lat, 1.0, 1.0)
+    def _place(self, layer: str, codes: tuple[str, ...], position: int) -> bytes:
         if position < 0:
-            return None
-        code = codes[position]
-        found = self._facts.get(code)
+            return b"null"
+        found = self._facts.get((layer, position))
         if found is None:
-            found = self._facts[code] = orjson.Fragment(orjson.dumps(self.compiled.facts[kind][code]))
+            found = orjson.dumps(self.compiled.facts[_FACTS[layer]][codes[position]])
+            self._facts[layer, position] = found
         return found
 
-    def _why(self, owner: str, decided_by: str, held: tuple[str, ...], language: Language) -> tuple[str, str]:
-        """Give the words of the general way, cut where the margin stands."""
-        key = (owner, held, language)
-        found = self._words.get(key)
-        if found is None:
-            # The general way is asked once, about a margin that nothing on earth has.
-            answers = tuple(
-                LayerAnswer(
-                    layer,
-                    OwnerStatus.INSIDE if layer in held else OwnerStatus.OUTSIDE,
-                    owner if layer == decided_by else ("" if layer in held else None),
-                    _MARGIN_MARK,
-                    (),
-                    ((owner, 1.0),),
-                    None,
-                    None,
-                )
-                for layer, _, _ in self._layers
+    def _tell(self, held: tuple[int, ...], language: Language) -> _Told | None:
+        """Write what is said of all points with the same owners; None where nobody owns them."""
+        owners = {
+            layer: codes[position]
+            for (layer, codes), position in zip(self._codes.items(), held, strict=True)
+            if position >= 0
+        }
+        if not owners:
+            found = None
+        else:
+            decided_by, owner = next(iter(owners.items()))
+            layers = {layer: self._layer(owners.get(layer)) for layer in self._codes}
+            rest = orjson.dumps(
+                {
+                    "status": "inside",
+                    "owner": owner_as_dict(self.compiled, owner),
+                    "decided_by": decided_by,
+                    "layers": layers,
+                }
             )
-            question = Question(0.0, 0.0, parse_crs("cgcs2000"), 0.0, 0.0)
-            whole = Answer(
-                question, self.compiled, OwnerStatus.INSIDE, owner, decided_by, answers, None, None, None
+            said = b',"accuracy_m":null,"confidence":null},' + rest[1:-1]
+            found = _Told(
+                tuple(said.split(_GAP)),
+                list(self._codes).index(decided_by),
+                self._why(owner, decided_by, owners, language),
             )
-            words = str(answer_as_dict(whole, self._settings, language)["why"])
-            before, _, after = words.partition(_MARGIN_WORDS)
-            found = self._words[key] = (before, after)
+        self._told[language, held] = found
         return found
+
+    def _layer(self, code: str | None) -> dict[str, Any]:
+        if code is None:
+            return _OUTSIDE
+        name = self.compiled.facts["grids"][code]["name"] or code
+        return {
+            "status": "inside",
+            "owner": code,
+            "name": name,
+            "margin_m": orjson.Fragment(_GAP),
+            "touching": (),
+            "candidates": ({"grid_code": code, "name": name, "probability": 1.0},),
+            "nearest": None,
+        }
+
+    def _why(
+        self, owner: str, decided_by: str, owners: dict[str, str], language: Language
+    ) -> tuple[bytes, bytes]:
+        """Give the words of the general way, cut where the margin stands."""
+        # The general way is asked twice, about margins that nothing on earth has: where its words differ
+        # stands the margin, whatever digits a grid has in its name.
+        one, other = (
+            self._words(owner, decided_by, owners, language, mark) for mark in (1_111_111.1, 2_222_222.2)
+        )
+        width = len("1111111.1")
+        at = next(place for place, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
+        words = one[:at], one[at + width :]
+        before, after = (orjson.dumps(part)[1:-1] for part in words)
+        return b',"why":"' + before, after + b'"}'
+
+    def _words(
+        self, owner: str, decided_by: str, owners: dict[str, str], language: Language, margin: float
+    ) -> str:
+        answers = tuple(
+            LayerAnswer(
+                layer,
+                OwnerStatus.INSIDE if layer in owners else OwnerStatus.OUTSIDE,
+                owner if layer == decided_by else owners.get(layer),
+                margin,
+                (),
+                ((owner, 1.0),),
+                None,
+                None,
+            )
+            for layer in self._codes
+        )
+        question = Question(0.0, 0.0, parse_crs("cgcs2000"), 0.0, 0.0)
+        whole = Answer(
+            question, self.compiled, OwnerStatus.INSIDE, owner, decided_by, answers, None, None, None
+        )
+        return str(answer_as_dict(whole, self._settings, language)["why"])
 
 
 def quick_locate(state: InForce, settings: Settings) -> QuickLocate | None:
@@ -215,33 +247,26 @@ def quick_locate(state: InForce, settings: Settings) -> QuickLocate | None:
     if len(state.counties) != 1:
         return None
     compiled = next(iter(state.counties.values()))
-    layers = []
-    for layer in compiled.precedence:
-        look = single_lookup(compiled.indexes[layer])
-        if look is None:
-            return None
-        layers.append((layer, look, compiled.indexes[layer].codes))
-    places = []
-    for layer in PLACE_LAYERS:
-        index = compiled.indexes.get(layer)
-        look = None if index is None else single_lookup(index)
-        if index is not None and look is None:
-            return None
-        places.append((_PLACE_FACTS[layer], look, index.codes if index is not None else ()))
-    edition = orjson.Fragment(orjson.dumps(compiled.edition.as_dict()))
-    return QuickLocate(state, compiled, settings, tuple(layers), tuple(places), edition)
-
-
-_OUTSIDE = orjson.Fragment(
-    orjson.dumps(
-        {
-            "status": "outside",
-            "owner": None,
-            "name": None,
-            "margin_m": None,
-            "touching": [],
-            "candidates": [{"grid_code": None, "name": None, "probability": 1.0}],
-            "nearest": None,
-        }
+    codes = {layer: compiled.indexes[layer].codes for layer in compiled.precedence}
+    places = [(layer, compiled.indexes.get(layer)) for layer in PLACE_LAYERS]
+    indexes = [compiled.indexes[layer] for layer in codes] + [one for _, one in places if one is not None]
+    lookup = point_lookup(indexes, len(codes))
+    if lookup is None:
+        return None
+    said = tuple(
+        (layer, b',"%b":' % _SAID[layer].encode(), None if index is None else index.codes)
+        for layer, index in places
     )
-)
+    edition = b'{"edition":%b,"point":{"wgs84":' % orjson.dumps(compiled.edition.as_dict())
+    return QuickLocate(state, compiled, settings, lookup, codes, said, edition)
+
+
+_OUTSIDE: dict[str, Any] = {
+    "status": "outside",
+    "owner": None,
+    "name": None,
+    "margin_m": None,
+    "touching": [],
+    "candidates": [{"grid_code": None, "name": None, "probability": 1.0}],
+    "nearest": None,
+}
