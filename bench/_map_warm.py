@@ -64,8 +64,9 @@ def warm_table(seconds: int) -> str:
                 page = f"{address}/map/{COMMUNITY}"
                 mark, size = _first(page)
                 lines = []
+                # Each worker draws a page once: one connection would warm one, and the next ask the other.
+                drive(page, script, max(CONNECTIONS), 2, {})
                 for connections in CONNECTIONS:
-                    drive(page, script, connections, 2, {})
                     whole = drive(page, script, connections, seconds, {})
                     known = drive(page, script, connections, seconds, {"If-None-Match": mark})
                     lines.append(_line(connections, whole, known))
