@@ -27,8 +27,7 @@ from gis.locate.lines import LINES, WORDS, face_lines
 
 FAN_BITS = 2
 FAN = 1 << FAN_BITS
-"""A crowded cell is divided into FAN × FAN. Compiled kernels have this built in, and the copies that numba
-keeps on disk are renewed only when a kernel's own file changes: touch those with it."""
+"""A crowded cell is divided into FAN × FAN."""
 
 RECORD = 8
 """Columns of a leaf's record: x1, y1, x2 − x1, y2 − y1, lowest height, first height above, left, right."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gis.compiling import compiled
 from gis.locate.distance import PACK, Reach
 from gis.locate.edges import Rings
-from gis.locate.kernels_numba import compiled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

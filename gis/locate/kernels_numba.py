@@ -18,12 +18,11 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any, cast
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from gis import compiling
 from gis.lattice import STEPS_PER_DEGREE
 from gis.locate.cells import FAN, FAN_BITS, RECORD, CellTree
 from gis.locate.lines import ASK, WORDS
@@ -38,24 +37,7 @@ _WORTH_A_THREAD = 1 << 17
 _SPLIT_BITS = 18
 _SPLIT_MASK = (1 << _SPLIT_BITS) - 1
 
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a kernel: no interpreter lock, kept on disk for the next start where a folder allows it.
-
-    Parameters
-    ----------
-    function
-        What numba can compile in its nopython mode.
-
-    Returns
-    -------
-    Callable
-        The same, compiled at its first call.
-    """
-    try:
-        return cast("Callable[..., Any]", numba.njit(nogil=True, cache=True)(function))
-    except RuntimeError:  # no folder that a cache may be written to
-        return cast("Callable[..., Any]", numba.njit(nogil=True)(function))
+compiled = compiling.compiled
 
 
 def locate(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats, *, closed: bool) -> Owners:
