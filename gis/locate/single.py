@@ -39,8 +39,9 @@ if COMPILED:
     from numba.core import types
     from numba.extending import intrinsic
 
+    from gis.compiling import compiled
     from gis.locate.distance_numba import _to_polygon
-    from gis.locate.kernels_numba import _decide, _extent, _leaf_of, compiled
+    from gis.locate.kernels_numba import _decide, _extent, _leaf_of
 
     def _pointer(_typing_context, address):
         def generate(_context, builder, _signature, arguments):
