@@ -270,10 +270,28 @@ def copy_parts(parts: Iterable[str], folder: Path) -> None:
         for one in [part, *_named_by(part)]:
             target = folder / _place(one)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(part_bytes(one))
+            write_whole(target, part_bytes(one))
         licences = _file_of(part).parent / "LICENCES.txt"
         if part.startswith("part:") and licences.is_file():
             shutil.copyfile(licences, (folder / _place(part)).parent / "LICENCES.txt")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place and move it in: a full disk or Ctrl-C leaves what was there.
+
+    Parameters
+    ----------
+    path
+        The file, in a folder that is there.
+    content
+        All of it.
+    """
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def script_safe(text: str) -> str:

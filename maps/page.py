@@ -192,7 +192,7 @@ class Page(Figure):
 def write(
     picture: Element, path: Path, *, delivery: Delivery | None = None, parts_folder: str | None = None
 ) -> None:
-    """Write a map to a file, with its parts beside it where they are not inside.
+    """Write a map to a file, whole or not at all, with its parts beside it where they are not inside.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def write(
         path.parent.mkdir(parents=True, exist_ok=True)
         if page.delivery == "folder":
             assets.copy_parts(page.parts(), path.parent / page.parts_folder)
-        path.write_text(html, encoding="utf-8", newline="\n")
+        assets.write_whole(path, html.encode())
     finally:
         page.delivery, page.parts_folder = before
 

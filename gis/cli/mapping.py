@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from gis.errors import InputError, UnavailableError
+from gis.cli.endings import PAGE, ending_of
+from gis.errors import UnavailableError
 from gis.settings import settings
 
 _out = Console(soft_wrap=True, highlight=False)
@@ -57,8 +58,7 @@ def service(
     from gis.service.mapping import community_map
     from maps.page import write
 
-    if out.suffix.lower() not in {".html", ".htm"}:
-        raise InputError(f"{out.name} is not an HTML file", where="--out", mend="name it something.html")
+    ending_of(out, *PAGE)
     with open_database(settings()) as database, database.connection() as connection:
         picture = community_map(
             connection, community, settings(), language=language, delivery=parts, as_of=as_of
@@ -77,20 +77,19 @@ def plan(
     Example: `wangge map plan --plan 1 -o plan.pdf`
     """
     from gis.layers.database import open_database
+    from gis.layers.whole_file import whole_file
     from gis.service.mapping import plan_map
     from maps.page import write
 
-    if out.suffix.lower() not in {".html", ".htm", ".pdf"}:
-        raise InputError(
-            f"{out.name} is neither a page nor a PDF", where="--out", mend="name it .html or .pdf"
-        )
+    ending = ending_of(out, *PAGE, ".pdf")
     with open_database(settings()) as database, database.connection() as connection:
         picture = plan_map(connection, number, language=language)
-    if out.suffix.lower() == ".pdf":
-        with tempfile.TemporaryDirectory() as folder:
+    if ending == ".pdf":
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as folder, whole_file(out) as draft:
             page = Path(folder) / "plan.html"
             write(picture, page)
-            _print(page, out)
+            _print(page, draft)
     else:
         write(picture, out)
     _out.print(f"The map is in {out} ({out.stat().st_size / 1024:,.0f} KB).")
@@ -157,6 +156,7 @@ def handbook(
     from gis.layers.database import open_database
     from gis.service.residents.handbook import make_handbook
 
+    ending_of(out, ".pdf")
     with open_database(settings()) as database, _out.status("setting the handbook"):
         make_handbook(database, community, out, settings=settings(), language=language, base_url=base_url)
     _out.print(f"The handbook is in {out} ({out.stat().st_size / 1024:,.0f} KB).")

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gis.errors import InputError
+from gis.cli.endings import PAGE, ending_of
 from gis.settings import settings
 
 if TYPE_CHECKING:
@@ -65,16 +65,13 @@ def coverage(
     Example: `wangge coverage --community 150103099901 --category toilet -o coverage.html`
     """
     from gis.layers.database import open_database
+    from gis.layers.whole_file import whole_file
     from gis.service.residents.walking import community_coverage
     from gis.walking.osmnx_graph import read_osmnx
 
-    write = {".html": _page, ".htm": _page, ".csv": _csv, ".json": _json}.get(out.suffix.lower())
-    if write is None:
-        raise InputError(
-            f"{out.name} is neither a page nor CSV nor JSON",
-            where="--out",
-            mend="name it .html, .csv or .json",
-        )
+    write = {".html": _page, ".htm": _page, ".csv": _csv, ".json": _json}[
+        ending_of(out, *PAGE, ".csv", ".json")
+    ]
     with open_database(settings()) as database, database.connection() as connection:
         measured = community_coverage(
             connection,
@@ -88,7 +85,8 @@ def coverage(
     if category is not None:
         measured.check_category(category)
     out.parent.mkdir(parents=True, exist_ok=True)
-    write(measured, out, category, points, language)
+    with whole_file(out) as draft:
+        write(measured, draft, category, points, language)
     _tell(measured)
     _out.print(f"It is in {out} ({out.stat().st_size / 1024:,.0f} KB).", markup=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ def write_folder(frames: Mapping[str, pd.DataFrame], folder: Path, *, command: s
         Name of the layer → frame. Those with a geometry become ``NAME.geojson`` (RFC 7946, longitude and
         latitude, 8 decimals at most, one feature a line), the others ``NAME.csv`` (UTF-8).
     folder
-        Made where it is not there; files of these names in it are replaced.
+        Made where it is not there; files of these names in it are replaced, when all are written.
     command
         The command that makes these files again, for the README.
 
@@ -37,18 +38,23 @@ def write_folder(frames: Mapping[str, pd.DataFrame], folder: Path, *, command: s
     list of pathlib.Path
         What was written.
     """
+    texts = {
+        f"{name}.{'geojson' if isinstance(frame, gpd.GeoDataFrame) else 'csv'}": (
+            as_geojson(name, frame) if isinstance(frame, gpd.GeoDataFrame) else as_csv(frame)
+        )
+        for name, frame in frames.items()
+    }
+    counts = "\n".join(
+        f"| `{file}` | {len(frame)} |" for file, frame in zip(texts, frames.values(), strict=True)
+    )
+    texts["README.md"] = _README.format(command=command, counts=counts)
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, frame in frames.items():
-        spatial = isinstance(frame, gpd.GeoDataFrame)
-        path = folder / f"{name}.{'geojson' if spatial else 'csv'}"
-        text = as_geojson(name, frame) if spatial else as_csv(frame)
-        path.write_text(text, encoding="utf-8", newline="\n")
-        written.append(path)
-    readme = folder / "README.md"
-    counts = "\n".join(f"| `{path.name}` | {len(frames[path.stem])} |" for path in written)
-    readme.write_text(_README.format(command=command, counts=counts), encoding="utf-8", newline="\n")
-    return [*written, readme]
+    with tempfile.TemporaryDirectory(prefix=".demo-", dir=folder) as draft:
+        for file, text in texts.items():
+            (Path(draft) / file).write_text(text, encoding="utf-8", newline="\n")
+        for file in texts:
+            (Path(draft) / file).replace(folder / file)
+    return [folder / file for file in texts]
 
 
 def as_geojson(name: str, frame: gpd.GeoDataFrame) -> str:

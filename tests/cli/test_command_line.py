@@ -17,41 +17,14 @@ from distributed import LocalCluster
 
 from gis import cli
 from gis.cli.layers import Layer
-from gis.demo.community import make_community
-from gis.layers.database import Database, connect
+from gis.layers.database import connect
 from gis.layers.schema import LAYERS
 from gis.service.access import Actor
-from gis.service.loading import load_place
 from gis.service.plans.plan_starting import start_plan
 from gis.settings import settings
 from gis.terms import Role
 
 COMMUNITY = "150103099901"
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        status = cli.run([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def demo_url(module_database: Database) -> str:
-    load_place(module_database, make_community(), actor="test")
-    return module_database.url
-
-
-@pytest.fixture
-def demo(demo_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("WANGGE_DATABASE_URL", demo_url)
-    monkeypatch.setenv("WANGGE_DATA_DIR", str(tmp_path))
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
 
 
 def commands(group: typer.Typer, *names: str) -> Iterator[tuple[tuple[str, ...], str]]:

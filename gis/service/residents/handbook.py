@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from gis.errors import UnavailableError
 from gis.layers.database import Database
+from gis.layers.whole_file import whole_file
 from gis.service.residents.guide import Guide
 from gis.service.residents.guide_making import make_guide
 from gis.service.residents.public_layer import read_public_place
@@ -151,7 +152,8 @@ def write_handbook(
     edition = guide.place.edition
     identifier = f"wangge {guide.place.code} {edition.digest if edition else 0}".encode()
     out.parent.mkdir(parents=True, exist_ok=True)
-    document.write_pdf(out, pdf_identifier=identifier)
+    with whole_file(out) as draft:
+        document.write_pdf(draft, pdf_identifier=identifier)
     return Handbook(
         path=out,
         pages=len(document.pages),
