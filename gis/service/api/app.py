@@ -120,14 +120,14 @@ def create_app(
     policy = content_policy(under.image_origins(), under.data_origins())
     app.add_middleware(Shield, body_limit=settings.body_limit_mb * MEGABYTE, policy=policy)
     app.door = LocateDoor(super(App, app).__call__, state=app.state, headers=security_headers(policy))
+    # A request is held against the routes one by one: what is asked most stands first.
     for routes in (
-        *(locate_routes, batch_routes, address_routes, place_routes),
-        *(report_routes, incident_routes, feed_routes, residents),
+        *(locate_routes, pages, report_routes, feed_routes, batch_routes, address_routes),
+        *(place_routes, incident_routes, residents),
     ):
         app.include_router(routes.router)
     if find_spec(_PLANS) is not None:
         app.include_router(importlib.import_module(_PLANS).router)
-    app.include_router(pages.router)
     own = Files(WEB)
     app.state.files = own
     app.router.routes += [

@@ -55,4 +55,9 @@ def keep_language(request: Request, response: Response) -> Response:
     return response
 
 
-PageLanguage = Annotated[Language, Depends(page_language)]
+async def _language_of(request: Request) -> Language:
+    # A dependency that is no coroutine is run in a thread, which costs more than the answer.
+    return page_language(request)
+
+
+PageLanguage = Annotated[Language, Depends(_language_of)]
