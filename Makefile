@@ -4,7 +4,7 @@ BIN := .venv/bin
 VENDOR := maps/static/vendor/manifest.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run setup test check screenshots format docs constraints clean bench bench-locate bench-http bench-propose bench-district bench-map bench-walk
+.PHONY: run setup test check screenshots format docs constraints clean bench bench-locate bench-http bench-propose bench-district bench-map bench-walk bench-studio
 
 run: setup  ## install what is missing, load the demonstration community, serve
 	@exec $(BIN)/wangge up
@@ -63,8 +63,8 @@ constraints: $(BIN)/python  ## pin the newest versions, for every Python that is
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11.0 --extra dev --extra bench \
 		--no-header --no-annotate pyproject.toml --output-file constraints.txt
 
-bench: bench-locate bench-http bench-propose bench-district bench-map bench-walk  ## every measured claim; hours, on a quiet machine
-bench-locate bench-http bench-propose bench-district bench-map bench-walk: bench-%: system-test $(BIN)/.installed-bench $(VENDOR)
+bench: bench-locate bench-http bench-propose bench-district bench-map bench-walk bench-studio  ## every measured claim; hours, on a quiet machine
+bench-locate bench-http bench-propose bench-district bench-map bench-walk bench-studio: bench-%: system-test $(BIN)/.installed-bench $(VENDOR)
 	$(BIN)/python -m bench.$*
 
 clean:

@@ -22,14 +22,13 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from bench._report import write_between
 from gis.demo.district import make_district
 from gis.service.plans.plan_land import CommunityLand
 from gis.service.plans.plan_starting import cut_units
 from gis.service.plans.proposing_district import propose_district_file
 
 ROOT = Path(__file__).resolve().parents[1]
-REPORT = ROOT / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- bench-district:begin -->", "<!-- bench-district:end -->"
 
 
 def main() -> None:
@@ -38,7 +37,7 @@ def main() -> None:
     asked.add_argument("--communities", default="9,18,35", help="how many, one run for each")
     asked.add_argument("--seconds", type=float, default=5.0, help="budget of each community")
     asked.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    asked.add_argument("--page", type=Path, default=REPORT, help="where the table goes")
+    asked.add_argument("--dry", action="store_true", help="print only")
     asked.add_argument("--run", nargs=2, metavar=("UNITS", "OUT"), help=argparse.SUPPRESS)
     given = asked.parse_args()
     if given.run:
@@ -65,7 +64,10 @@ def main() -> None:
             )
             rows.append(json.loads(done.stdout.splitlines()[-1]))
             print(rows[-1], flush=True)
-    write(given.page, table(rows, given.seconds, given.processes))
+    words = table(rows, given.seconds, given.processes)
+    print(words)
+    if not given.dry:
+        write_between(words, "bench-district", "A district")
 
 
 def make_units_files(folder: str, sizes: list[int]) -> None:
@@ -139,16 +141,6 @@ def table(rows: list[dict[str, Any]], seconds: float, processes: int) -> str:
         "| " + " | ".join(f"{row[key]:,}" for key in (*keys, "asking_mb", "searching_mb")) + " |"
         for row in rows
     )
-
-
-def write(page: Path, words: str) -> None:
-    """Put the table between its marks in the page of benchmarks."""
-    text = page.read_text("utf-8") if page.exists() else "# Benchmarks\n"
-    if BEGIN not in text:
-        text = f"{text.rstrip()}\n\n## A district\n\n{BEGIN}\n{END}\n"
-    head, rest = text.split(BEGIN, 1)
-    tail = rest.split(END, 1)[1]
-    page.write_text(f"{head}{BEGIN}\n{words}\n{END}{tail}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from bench._report import write_between
 from gis.demo.district import make_district
 from gis.walking.access import access_of
 from gis.walking.coverage import measure_coverage
@@ -32,8 +33,6 @@ from gis.walking.minutes import doors_of, walking_metres
 from gis.walking.network import Network, network_of_streets
 from gis.walking.osmnx_graph import read_osmnx
 
-BEGIN, END = "<!-- bench-walk:begin -->", "<!-- bench-walk:end -->"
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 SHENZHEN = Path(__file__).parents[2] / "shared" / "data" / "shenzhen_roads" / "shenzhen_futian.graphml"
 LIMIT_M = 15 * 60 * 1.1
 
@@ -42,15 +41,15 @@ def main() -> None:
     """Measure, print, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="a district of 5 communities, one run each")
-    parser.add_argument("--page", type=Path, default=PAGE, help="where the table is written")
+    parser.add_argument("--dry", action="store_true", help="print only")
     options = parser.parse_args()
     size = {"communities": 5, "grids": 40} if options.short else {"communities": 35, "grids": 289}
     runs = 1 if options.short else 3
     lines = measure(size, runs)
     words = "\n".join(lines)
     print(words)
-    if not options.short:
-        write(options.page, words)
+    if not options.short and not options.dry:
+        write_between(words, "bench-walk", "Walking")
 
 
 def measure(size: dict[str, int], runs: int) -> list[str]:
@@ -216,16 +215,6 @@ def silent() -> Any:
         os.dup2(kept, 1)
         os.close(kept)
         os.close(nowhere)
-
-
-def write(page: Path, words: str) -> None:
-    """Put the table between its marks in the page of benchmarks."""
-    text = page.read_text("utf-8") if page.exists() else "# Benchmarks\n"
-    if BEGIN not in text:
-        text = f"{text.rstrip()}\n\n## Walking\n\n{BEGIN}\n{END}\n"
-    head, rest = text.split(BEGIN, 1)
-    tail = rest.split(END, 1)[1]
-    page.write_text(f"{head}{BEGIN}\n{words}\n{END}{tail}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ def adjacency(
         raise GeometryError(
             "the units overlap, or their borders do not match vertex by vertex",
             where="units",
-            mend="clean them with gis.planning.units.clean_units",
+            mend="clean them with gis.planning.validate.clean_units",
         )
     metric = Metres.of(shapes) if epsg is None else Metres(epsg)
     flat = metric.project(shapes)
@@ -301,35 +301,49 @@ def _barrier_cost(
     if barriers is None:
         return length.copy(), None
     require(barriers, ("barrier_class",), where="barriers")
-    classes = barriers["barrier_class"].astype(str).to_numpy()
-    shapes = metric.project(lonlat(barriers, where="barriers"))
+    price_of = {str(name): price for name, price in BORDER_COST.items() if name is not None}
+    prices = barriers["barrier_class"].astype(str).map(price_of).to_numpy(dtype=np.float64)
+    shapes = lonlat(barriers, where="barriers")
+    within = _within_reach(shapes, lines, tolerance_m) & ~np.isnan(prices)
+    prices, shapes = prices[within], metric.project(shapes[within])
     flat = metric.project(lines)
     cost = np.zeros(len(lines))
     left = length.copy()
-    near: Bools = np.zeros(len(classes), dtype=bool)
-    for price in sorted({value for name, value in BORDER_COST.items() if name is not None}):
-        near |= np.isin(classes, [str(name) for name, value in BORDER_COST.items() if value == price])
-        along = _length_along(flat, shapes[near], tolerance_m)
+    line, barrier = np.zeros((2, 0), dtype=np.int64)
+    if len(shapes) and len(lines):
+        line, barrier = shapely.STRtree(shapes).query(flat, predicate="dwithin", distance=tolerance_m)
+    zones = np.zeros(len(shapes), dtype=object)
+    met = np.unique(barrier)
+    zones[met] = shapely.buffer(shapes[met], tolerance_m, quad_segs=4)
+    for price in np.unique(prices):
         # Cheapest first, and each pass looks at all barriers up to its price: what is new is this price's.
-        new = np.clip(along - (length - left), 0.0, left)
-        cost += price * new
-        left -= new
+        asked = np.isin(line, line[prices[barrier] == price]) & (prices[barrier] <= price)
+        rows, along = _length_along(flat, zones, line[asked], barrier[asked])
+        new = np.clip(along - (length - left)[rows], 0.0, left[rows])
+        cost[rows] += price * new
+        left[rows] -= new
     left[left < 1e-6 * np.maximum(length, 1.0)] = 0.0
     return cost + BORDER_COST[None] * left, left
 
 
-def _length_along(lines: Geometries, barriers: Geometries, tolerance_m: float) -> Floats:
-    """Measure how much of each line lies within ``tolerance_m`` of any barrier."""
-    total = np.zeros(len(lines))
-    barriers = barriers[~(shapely.is_missing(barriers) | shapely.is_empty(barriers))]
-    if not len(lines) or not len(barriers):
-        return total
-    line, barrier = shapely.STRtree(barriers).query(lines, predicate="dwithin", distance=tolerance_m)
-    touched, index = np.unique(line, return_inverse=True)
-    zones = shapely.buffer(barriers, tolerance_m, quad_segs=4)
+def _within_reach(barriers: Geometries, lines: Geometries, tolerance_m: float) -> Bools:
+    """Leave out barriers that are nowhere near: an edit looks at a few units of a whole community."""
+    if not len(lines):
+        return np.zeros(len(barriers), dtype=bool)
+    # A degree of longitude has 28 km at least where people live.
+    west, south, east, north = (
+        shapely.total_bounds(lines) + np.array([-1.0, -1.0, 1.0, 1.0]) * tolerance_m / 28_000
+    ).tolist()
+    left, bottom, right, top = shapely.bounds(barriers).T  # nan where there is no geometry: out of reach
+    return np.asarray((left <= east) & (right >= west) & (bottom <= north) & (top >= south))
+
+
+def _length_along(lines: Geometries, zones: Geometries, line: Ints, barrier: Ints) -> tuple[Ints, Floats]:
+    """Measure how much of each line lies in the zones of its barriers, which are given as pairs."""
+    rows, index = np.unique(line, return_inverse=True)
+    if not len(rows):
+        return rows, np.zeros(0)
     order = np.argsort(index, kind="stable")
-    gathered = np.split(zones[barrier[order]], np.cumsum(np.bincount(index))[:-1]) if len(touched) else []
+    gathered = np.split(zones[barrier[order]], np.cumsum(np.bincount(index))[:-1])
     union = np.array([group[0] if len(group) == 1 else shapely.union_all(group) for group in gathered])
-    if len(touched):
-        total[touched] = shapely.length(shapely.intersection(lines[touched], union))
-    return total
+    return rows, np.asarray(shapely.length(shapely.intersection(lines[rows], union)))

@@ -11,9 +11,10 @@ import pandas as pd
 import shapely
 
 from gis.errors import InputError
-from gis.planning.draft import Texts, UnitSet
+from gis.planning.draft import Texts
 from gis.planning.faces import locate_points
 from gis.planning.measure import Geometries, Ints, lonlat, require
+from gis.planning.unit_set import UnitSet
 
 
 @dataclass(frozen=True, eq=False)

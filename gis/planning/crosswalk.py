@@ -13,10 +13,10 @@ import shapely
 
 from gis.errors import InputError
 from gis.lattice import snap
-from gis.planning.draft import UnitSet
 from gis.planning.exchange import Assignment, fit_polygons
 from gis.planning.measure import Geometries, Metres, lonlat, require
 from gis.planning.sizes import numbers
+from gis.planning.unit_set import UnitSet
 
 
 @dataclass(frozen=True, eq=False)

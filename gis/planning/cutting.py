@@ -7,12 +7,11 @@ import numpy as np
 import shapely
 from shapely.ops import split
 
-from gis.crs import STORAGE_SRID
 from gis.errors import InputError
 from gis.lattice import snap
 from gis.planning.draft import Draft, GridInfo
 from gis.planning.faces import cut_faces, join_to_neighbours, locate_points, unite
-from gis.planning.history import Change, Step, commit, piece_records, refuse_locked
+from gis.planning.history import PIECE_COLUMNS, Change, Step, commit, piece_records, refuse_locked
 from gis.planning.measure import Bools, Floats, Geometries, Ints, Metres, lonlat
 from gis.planning.sizes import numbers
 
@@ -232,30 +231,39 @@ def _commit_pieces(
     buildings: gpd.GeoDataFrame,
 ) -> Change:
     frame = draft.units.frame
+    # Most neighbours got no new corner: they are who they were.
+    before = draft.units.shapes[source]
+    new = (many[source] > 1) | ~shapely.equals_exact(shapely.normalize(pieces), shapely.normalize(before))
+    pieces, source = pieces[new], source[new]
     order = np.lexsort([shapely.bounds(pieces)[:, 0], -shapely.bounds(pieces)[:, 3], source])
     pieces, source = pieces[order], source[order]
     place = np.arange(len(source)) - np.searchsorted(source, source)
     split_up = many[source] > 1
-    fresh = frame.iloc[source].reset_index(drop=True)
-    fresh = fresh.set_geometry(gpd.GeoSeries(pieces, crs=STORAGE_SRID))
-    fresh["unit_id"] = [
-        f"{name}-{number + 1}" if parted else name
-        for name, number, parted in zip(fresh["unit_id"], place.tolist(), split_up.tolist(), strict=True)
-    ]
+    held = {name: frame[name].to_numpy(dtype=object) for name in PIECE_COLUMNS if name in frame.columns}
+    fresh = {name: values[source] for name, values in held.items()}
+    fresh["unit_id"] = np.array(
+        [
+            f"{name}-{number + 1}" if parted else name
+            for name, number, parted in zip(fresh["unit_id"], place.tolist(), split_up.tolist(), strict=True)
+        ],
+        dtype=object,
+    )
     points = shapely.point_on_surface(lonlat(buildings, where="buildings"))
     home = locate_points(np.asarray(points, dtype=object), pieces)
-    for column in ("households", "residents"):
-        if column in frame.columns:
-            held = numbers(frame, column, where="units")[source]
+    for column, known in (("households", draft.units.households), ("residents", draft.units.residents)):
+        if column in held:
             weight = numbers(buildings, column, where="buildings")
-            fresh[column] = np.where(split_up, _shares(held, source, home, weight), held)
-    if "buildings" in frame.columns:
+            shared = _shares(known[source], source, home, weight)
+            fresh[column] = np.where(split_up, shared, known[source])
+    if "buildings" in held:
         counted = np.bincount(home[home >= 0], minlength=len(pieces))
         fresh["buildings"] = np.where(split_up, counted, fresh["buildings"])
     rows = np.unique(source)
+    gone = {name: values[rows].tolist() for name, values in held.items()}
+    come = {name: values.tolist() for name, values in fresh.items()}
     records = {
-        "removed": piece_records(frame.iloc[rows], draft.owner[rows]),
-        "added": piece_records(fresh, draft.owner[source]),
+        "removed": piece_records(gone, draft.units.shapes[rows], draft.owner[rows]),
+        "added": piece_records(come, pieces, draft.owner[source]),
     }
     return commit(draft, Step("cut", {"line": shapely.get_coordinates(line).tolist()}, pieces=records))
 

@@ -16,9 +16,10 @@ import shapely
 from gis.codes import check_code
 from gis.errors import InputError
 from gis.lattice import snap
-from gis.planning.draft import Draft, GridInfo, Texts, UnitSet
+from gis.planning.draft import Draft, GridInfo, Texts
 from gis.planning.history import Change, Step, commit
 from gis.planning.measure import Metres, lonlat, require
+from gis.planning.unit_set import UnitSet
 
 _HEADER = ("unit_id", "grid_code", "households")
 _FORMULA = ("=", "+", "-", "@", "\t")

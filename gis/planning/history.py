@@ -8,7 +8,7 @@ and the log alone. An entry is JSON-ready: ``op`` and what it was asked for; ``u
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,10 +20,12 @@ import shapely
 from gis.crs import STORAGE_SRID
 from gis.errors import ConflictError
 from gis.planning.adjacency import patch_adjacency
-from gis.planning.draft import Draft, Entry, GridInfo, Texts, UnitSet
+from gis.planning.draft import Draft, Entry, GridInfo, Texts
+from gis.planning.measure import Geometries
 from gis.planning.report import Violation
+from gis.planning.unit_set import UnitSet
 
-_PIECE_COLUMNS = ("unit_id", "households", "residents", "compound_code", "buildings", "community_code")
+PIECE_COLUMNS = ("unit_id", "households", "residents", "compound_code", "buildings", "community_code")
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,13 +204,17 @@ def apply_entry(draft: Draft, entry: Entry, *, forward: bool, log_entry: Entry) 
     return replace(draft, owner=owner, grids=grids, log=(*draft.log, log_entry))
 
 
-def piece_records(frame: gpd.GeoDataFrame, owner: Texts) -> list[dict[str, Any]]:
+def piece_records(
+    columns: Mapping[str, Sequence[Any]], shapes: Geometries, owner: Texts
+) -> list[dict[str, Any]]:
     """Write units down for the log.
 
     Parameters
     ----------
-    frame
-        Units, with the columns of a :class:`~gis.planning.draft.UnitSet`.
+    columns
+        Of units, as a :class:`~gis.planning.unit_set.UnitSet` has them: name → a value for each.
+    shapes
+        Their polygons, degrees on the lattice.
     owner
         The grid of each.
 
@@ -217,12 +223,15 @@ def piece_records(frame: gpd.GeoDataFrame, owner: Texts) -> list[dict[str, Any]]
     list of dict
         JSON-ready, the geometry as hexadecimal WKB.
     """
-    names = [name for name in _PIECE_COLUMNS if name in frame.columns]
-    columns = {name: [None if pd.isna(value) else value for value in frame[name].tolist()] for name in names}
-    wkb = shapely.to_wkb(np.asarray(frame.geometry.values, dtype=object), hex=True)
+    plain = {
+        name: [None if pd.isna(value) else value for value in columns[name]]
+        for name in PIECE_COLUMNS
+        if name in columns
+    }
+    wkb = shapely.to_wkb(shapes, hex=True)
     return [
-        {**{name: columns[name][row] for name in names}, "grid_code": owner[row], "wkb": str(wkb[row])}
-        for row in range(len(frame))
+        {**{name: values[row] for name, values in plain.items()}, "grid_code": code, "wkb": str(wkb[row])}
+        for row, code in enumerate(owner.tolist())
     ]
 
 
@@ -234,22 +243,14 @@ def _swap_pieces(draft: Draft, pieces: dict[str, list[dict[str, Any]]], *, forwa
     stay = np.ones(len(draft.owner), dtype=bool)
     stay[draft.units.rows(one["unit_id"] for one in gone)] = False
     geometry = np.asarray(shapely.from_wkb([one["wkb"] for one in come]), dtype=object)
-    fresh = gpd.GeoDataFrame(
-        [{name: one[name] for name in _PIECE_COLUMNS if name in one} for one in come],
-        geometry=geometry,
-        crs=STORAGE_SRID,
-    )
-    kept = draft.units.frame[stay]
-    frame = gpd.GeoDataFrame(
-        {
-            name: [*kept[name].tolist(), *(fresh[name].tolist() if name in fresh else [None] * len(fresh))]
-            for name in kept.columns
-            if name != kept.geometry.name
-        },
-        geometry=np.concatenate([np.asarray(kept.geometry.values, dtype=object), geometry]),
-        crs=STORAGE_SRID,
-    )
     old = draft.units
+    kept = np.flatnonzero(stay)
+    # Lists, and one frame of them: every further step on a frame costs as much as cutting a unit.
+    columns: dict[str, list[Any]] = {
+        str(name): [*values.to_numpy(dtype=object)[kept].tolist(), *(one.get(str(name)) for one in come)]
+        for name, values in pd.DataFrame(old.frame.drop(columns="geometry")).items()
+    }
+    frame = gpd.GeoDataFrame(columns, geometry=np.concatenate([old.shapes[kept], geometry]), crs=STORAGE_SRID)
     graph = patch_adjacency(
         old.adjacency, stay, old.shapes, geometry, old.barriers, tolerance_m=old.tolerance_m
     )

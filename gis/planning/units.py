@@ -26,7 +26,7 @@ from gis.planning.faces import cut_faces, join_to_neighbours, locate_points, uni
 from gis.planning.measure import Geometries, Ints, Metres, Plane, lonlat, require
 from gis.planning.sizes import numbers
 from gis.planning.tessellate import tessellate
-from gis.planning.validate import validate_units
+from gis.planning.validate import clean_units, validate_units
 
 __all__ = [
     "BORDER_COST",
@@ -330,41 +330,6 @@ def building_units(units: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame) -> Ints
     points = np.asarray(shapely.point_on_surface(lonlat(buildings, where="buildings")), dtype=object)
     points[shapely.is_empty(points)] = None
     return locate_points(points, lonlat(units, where="units"))
-
-
-def clean_units(units: gpd.GeoDataFrame, *, gap_m: float = 0.5) -> gpd.GeoDataFrame:
-    """Make a valid coverage on the lattice of polygons that nearly are one.
-
-    Parameters
-    ----------
-    units
-        Polygons (EPSG:4490); overlaps go to the larger neighbour, gaps up to ``gap_m`` wide are closed.
-    gap_m
-        Metres.
-
-    Returns
-    -------
-    geopandas.GeoDataFrame
-        The same rows with cleaned geometry.
-
-    Raises
-    ------
-    GeometryError
-        If they cannot be made to fit, or a unit vanishes.
-    """
-    shapes = shapely.make_valid(snap(lonlat(units, where="units")))
-    plane = Plane.of(shapes)
-    for _ in range(5):
-        if bool(shapely.coverage_is_valid(shapes)):
-            break
-        cleaned = shapely.coverage_clean(plane.project(shapes), gap_width=gap_m, snapping_distance=0.01)
-        shapes = snap(plane.unproject(np.asarray(cleaned, dtype=object)))
-        gap_m = 0.0
-    vanished = np.flatnonzero(shapely.is_empty(shapes))
-    if len(vanished) or not bool(shapely.coverage_is_valid(shapes)):
-        where = f"units, row {int(vanished[0]) + 1}" if len(vanished) else "units"
-        raise GeometryError("the units cannot be made to fit together", where=where, mend="draw it anew")
-    return units.set_geometry(gpd.GeoSeries(shapes, index=units.index, crs=STORAGE_SRID))
 
 
 def estimate_households(

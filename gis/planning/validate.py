@@ -1,4 +1,4 @@
-"""Whether units can be planned with: what is wrong with them, in words, before anything is computed."""
+"""Units from elsewhere: whether they can be planned with, in words, and how to mend those that nearly fit."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import shapely
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from gis.crs import STORAGE_SRID
+from gis.errors import GeometryError
 from gis.lattice import snap
 from gis.planning.adjacency import Adjacency, adjacency
 from gis.planning.coverage import build_mosaic, find_overlaps
-from gis.planning.measure import Floats, Metres, lonlat, require
+from gis.planning.measure import Floats, Metres, Plane, lonlat, require
 from gis.planning.report import Severity, Violation
 from gis.planning.sizes import feasible_counts
 
@@ -62,6 +64,41 @@ def validate_units(
         found.append(Violation("unit_above", Severity.WARNING, (ids[row],), facts, geometry=shapes[row]))
     found += _pieces(adjacency(units), ids, counts, households_min, households_max)
     return tuple(found)
+
+
+def clean_units(units: gpd.GeoDataFrame, *, gap_m: float = 0.5) -> gpd.GeoDataFrame:
+    """Make a valid coverage on the lattice of polygons that nearly are one.
+
+    Parameters
+    ----------
+    units
+        Polygons (EPSG:4490); overlaps go to the larger neighbour, gaps up to ``gap_m`` wide are closed.
+    gap_m
+        Metres.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        The same rows with cleaned geometry.
+
+    Raises
+    ------
+    GeometryError
+        If they cannot be made to fit, or a unit vanishes.
+    """
+    shapes = shapely.make_valid(snap(lonlat(units, where="units")))
+    plane = Plane.of(shapes)
+    for _ in range(5):
+        if bool(shapely.coverage_is_valid(shapes)):
+            break
+        cleaned = shapely.coverage_clean(plane.project(shapes), gap_width=gap_m, snapping_distance=0.01)
+        shapes = snap(plane.unproject(np.asarray(cleaned, dtype=object)))
+        gap_m = 0.0
+    vanished = np.flatnonzero(shapely.is_empty(shapes))
+    if len(vanished) or not bool(shapely.coverage_is_valid(shapes)):
+        where = f"units, row {int(vanished[0]) + 1}" if len(vanished) else "units"
+        raise GeometryError("the units cannot be made to fit together", where=where, mend="draw it anew")
+    return units.set_geometry(gpd.GeoSeries(shapes, index=units.index, crs=STORAGE_SRID))
 
 
 def _counts(units: gpd.GeoDataFrame, ids: list[str]) -> tuple[Floats, list[Violation]]:

@@ -10,8 +10,8 @@ import shapely
 from gis.errors import InputError
 from gis.planning.compare import compare_plans
 from gis.planning.crosswalk import make_crosswalk, merge_nets
-from gis.planning.draft import UnitSet
 from gis.planning.measure import Metres
+from gis.planning.unit_set import UnitSet
 
 
 @pytest.fixture

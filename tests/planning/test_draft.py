@@ -14,10 +14,11 @@ from gis.errors import ConflictError, InputError, NotFoundError
 from gis.lattice import snap
 from gis.planning.adjacency import adjacency
 from gis.planning.cutting import cut_units, split_grid
-from gis.planning.draft import Draft, UnitSet, start_draft
+from gis.planning.draft import Draft, start_draft
 from gis.planning.history import redo, replay, undo
 from gis.planning.measure import lonlat
 from gis.planning.operations import lock_grids, merge_grids, move_units, renumber_grid, set_grid
+from gis.planning.unit_set import UnitSet
 
 HOME = "150103002001"
 ONE, TWO, THREE, FOUR = (f"{HOME}{serial:03d}" for serial in range(1, 5))

@@ -9,9 +9,10 @@ import pytest
 import shapely
 
 from gis.errors import CodeError, InputError
-from gis.planning.draft import UnitSet, start_draft
+from gis.planning.draft import start_draft
 from gis.planning.exchange import adopt, fit_polygons, from_csv, to_csv
 from gis.planning.history import undo
+from gis.planning.unit_set import UnitSet
 
 HOME = "150103002001"
 ONE, TWO, THREE = (f"{HOME}{serial:03d}" for serial in (1, 2, 3))

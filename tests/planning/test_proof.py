@@ -5,9 +5,10 @@ import json
 import pytest
 import shapely
 
-from gis.planning.draft import UnitSet, start_draft
+from gis.planning.draft import start_draft
 from gis.planning.operations import move_units
 from gis.planning.proof import prove
+from gis.planning.unit_set import UnitSet
 
 HOME = "150103002001"
 ONE, TWO = f"{HOME}001", f"{HOME}002"

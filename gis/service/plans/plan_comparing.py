@@ -15,8 +15,8 @@ from gis.layers.editions import edition_numbered, read_grids
 from gis.layers.frames import as_wkb, query_frame, read_frame
 from gis.layers.incident import Incident
 from gis.planning.compare import Comparison, compare_plans
-from gis.planning.draft import UnitSet
 from gis.planning.faces import locate_points
+from gis.planning.unit_set import UnitSet
 from gis.service.access import Actor
 from gis.service.dispatch.reporting import OPEN_STATES
 from gis.service.plans.plan_draft import Labels, PlanDraft, base_labels

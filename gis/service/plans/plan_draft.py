@@ -214,7 +214,10 @@ def _same_units(before: Draft, after: Draft) -> tuple[NDArray[np.intp], NDArray[
     place = before.units.row_of
     pairs = [(place[name], row) for name, row in after.units.row_of.items() if name in place]
     old, new = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
-    same = shapely.equals_exact(before.units.shapes[old], after.units.shapes[new])
+    one, other = before.units.shapes[old], after.units.shapes[new]
+    # What an edit left alone is the very same object; only the others have to be looked at.
+    same = np.fromiter((a is b for a, b in zip(one, other, strict=True)), dtype=bool, count=len(one))
+    same[~same] = shapely.equals_exact(one[~same], other[~same])
     return old[same], new[same]
 
 
@@ -233,13 +236,15 @@ def stored_units(draft: Draft, rows: Sequence[int]) -> gpd.GeoDataFrame:
     geopandas.GeoDataFrame
         :data:`gis.service.plans.plan_rows.UNIT_COLUMNS` and geometry (EPSG:4490).
     """
-    frame = draft.units.frame.iloc[list(rows)].copy()
-    frame["label"] = pd.Series([draft.owner[row] or None for row in rows], index=frame.index, dtype=object)
-    for column in UNIT_COLUMNS:
-        if column not in frame.columns:
-            frame[column] = None
-    shapes = as_multi(np.asarray(frame.geometry.array, dtype=object))
-    return gpd.GeoDataFrame(frame[list(UNIT_COLUMNS)], geometry=shapes, crs=4490)
+    places = np.asarray(rows, dtype=np.intp)
+    frame = draft.units.frame
+    columns = {
+        name: frame[name].to_numpy(dtype=object)[places].tolist() if name in frame.columns else None
+        for name in UNIT_COLUMNS
+    }
+    columns["label"] = [code or None for code in draft.owner[places].tolist()]
+    table = pd.DataFrame(columns, index=pd.RangeIndex(len(places)), dtype=object)
+    return gpd.GeoDataFrame(table, geometry=as_multi(draft.units.shapes[places]), crs=4490)
 
 
 def base_labels(shapes: NDArray[np.object_], grids: gpd.GeoDataFrame) -> Labels:

@@ -19,7 +19,8 @@ from gis.layers.editions import edition_numbered, read_grids
 from gis.layers.frames import read_frame
 from gis.layers.grid import Grid
 from gis.layers.street import Street
-from gis.planning.draft import Draft, GridInfo, UnitSet
+from gis.planning.draft import Draft, GridInfo
+from gis.planning.unit_set import UnitSet
 from gis.service.access import Actor, require
 from gis.service.plans.plan_draft import PlanDraft, base_labels, log_of
 from gis.service.plans.plan_rows import PlanRow

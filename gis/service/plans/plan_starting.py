@@ -12,7 +12,8 @@ from gis.codes import check_code, county_of
 from gis.crs import STORAGE_SRID
 from gis.errors import NotFoundError
 from gis.layers.editions import edition_at, read_grids
-from gis.planning.draft import UnitSet, start_draft
+from gis.planning.draft import start_draft
+from gis.planning.unit_set import UnitSet
 from gis.planning.units import make_units
 from gis.service.access import Actor, require
 from gis.service.plans.plan_draft import PlanDraft, base_labels, stored_units
