@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     approval_number: str | None = Field(None, description="审图号, shown on public maps")
 
     body_limit_mb: int = Field(64, gt=0, description="Largest body of one request, in megabytes")
+    batches_at_once: int = Field(
+        4,
+        gt=0,
+        description="Most batch requests of one address under way in one worker; more are told to wait",
+    )
     batch_row_limit: int = Field(1_000_000, gt=0, description="Most rows of one batch request")
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+import typer.core
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -21,6 +23,7 @@ from rich.progress import (
 )
 
 from gis.cli.accounts import print_account
+from gis.crs import parse_crs
 from gis.errors import InputError
 from gis.settings import settings
 
@@ -31,6 +34,15 @@ if TYPE_CHECKING:
 
 _out = Console(soft_wrap=True, highlight=False)
 _bar = Console(stderr=True)
+_NEGATIVE = re.compile(r"-(\d|\.\d|inf|nan)", re.IGNORECASE)
+
+
+class NumbersCommand(typer.core.TyperCommand):
+    """A command whose words may be negative numbers: `-2.1` is no option."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # noqa: D102 - the parser's own
+        # What begins with a space is no option to the parser, and the same number to whoever reads it.
+        return super().parse_args(ctx, [f" {word}" if _NEGATIVE.match(word) else word for word in args])
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -42,7 +54,7 @@ def add_commands(app: typer.Typer) -> None:
         The command line.
     """
     app.command("assign")(assign)
-    app.command("locate")(locate)
+    app.command("locate", cls=NumbersCommand)(locate)
 
 
 def assign(
@@ -186,8 +198,8 @@ def _print_folder(done: Outcome, out: Path, *, as_json: bool) -> None:
 
 
 def locate(
-    lon: Annotated[float, typer.Argument(help="Longitude, or easting.")],
-    lat: Annotated[float, typer.Argument(help="Latitude, or northing.")],
+    lon: Annotated[str, typer.Argument(help="Longitude, or easting.")],
+    lat: Annotated[str, typer.Argument(help="Latitude, or northing.")],
     crs: Annotated[str | None, typer.Option(help="Datum: wgs84, cgcs2000, gcj02, bd09, EPSG:…")] = None,
     accuracy_m: Annotated[float | None, typer.Option(min=0, help="Accuracy radius in metres.")] = None,
     confidence: Annotated[
@@ -204,7 +216,12 @@ def locate(
     """
     from gis.layers.database import open_database
     from gis.service.owning.one_off import locate_once
+    from gis.service.owning.questions import read_number
 
+    # A slip of the keyboard is told before the database is started for it.
+    read_number(lon, "lon")
+    read_number(lat, "lat")
+    parse_crs(crs, where="--crs")
     with open_database(settings()) as database, database.connection() as connection:
         answer = locate_once(
             connection,

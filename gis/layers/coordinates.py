@@ -116,7 +116,7 @@ def parse_coordinates(
     tuple
         x and y as float64, NaN where unusable, and row → reason for those.
     """
-    raw_x, raw_y = np.asarray(x, dtype=object), np.asarray(y, dtype=object)
+    raw_x, raw_y = _objects(x), _objects(y)
     out_x, out_y = _numbers(raw_x), _numbers(raw_y)
     degrees = datum.epsg is None or datum.is_storage or _is_geographic(datum)
     limit_x, limit_y = (180.0, 90.0) if degrees else (_METRES, _METRES)
@@ -135,8 +135,18 @@ def _is_geographic(datum: Datum) -> bool:
     return datum.epsg is not None and bool(pyproj.CRS.from_epsg(datum.epsg).is_geographic)
 
 
+def _objects(cells: Sequence[Any]) -> NDArray[np.object_]:
+    """Return cells as they are, one place each, lists among them too."""
+    if isinstance(cells, np.ndarray):
+        return cells.astype(object)
+    return np.fromiter(cells, dtype=object, count=len(cells))
+
+
 def _numbers(cells: NDArray[np.object_]) -> Floats:
-    return np.array(pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce"), dtype=np.float64)
+    numbers = np.array(pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce"), dtype=np.float64)
+    # pandas takes true for 1.
+    numbers[np.fromiter((type(cell) is bool for cell in cells), dtype=bool, count=len(cells))] = np.nan
+    return numbers
 
 
 def _reason(raw_x: Any, raw_y: Any, x: float, y: float, limit_x: float, limit_y: float) -> str:
@@ -156,7 +166,7 @@ def _reason(raw_x: Any, raw_y: Any, x: float, y: float, limit_x: float, limit_y:
 def _blank(cell: Any) -> bool:
     if isinstance(cell, str):
         return cell.strip().casefold() in {"", "nan", "null", "none", "na", "n/a", "#n/a", "-", "\\n"}
-    return bool(pd.isna(cell))
+    return pd.api.types.is_scalar(cell) and bool(pd.isna(cell))
 
 
 def looks_swapped(lon: ArrayLike, lat: ArrayLike, extent: Extent) -> NDArray[np.bool_]:

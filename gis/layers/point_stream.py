@@ -144,17 +144,23 @@ class PointFile:
             x, y, reasons = self._arrow_positions(table)
             yield self._batch(x, y, reasons, table, fraction)
 
-    def count_rows(self) -> int:
+    def count_rows(self, at_most: int) -> int:
         """Count the rows of a CSV file as :meth:`batches` gives them, without looking into them.
+
+        Parameters
+        ----------
+        at_most
+            Where to stop counting.
 
         Returns
         -------
         int
-            Rows below the header.
+            Rows below the header; ``at_most`` where there may be more.
         """
         assert self.dialect is not None  # noqa: S101 - a CSV file has one
         with self.path.open(encoding=self.dialect.codec, newline="") as file:
-            return sum(1 for _ in records(file, self.dialect.delimiter, empty_rows=True)) - 1
+            found = records(file, self.dialect.delimiter, empty_rows=True)
+            return sum(1 for _ in itertools.islice(found, at_most + 1)) - 1
 
     def _batch(self, x: Floats, y: Floats, reasons: dict[int, str], rows: Any, fraction: float) -> PointBatch:
         lon, lat = np.full(len(x), np.nan), np.full(len(x), np.nan)
@@ -266,6 +272,7 @@ def open_points(
     encoding: str | None = None,
     layer: str | None = None,
     override_crs: bool = False,
+    options: tuple[str, str] = ("--lon-field", "--lat-field"),
 ) -> PointFile:
     """Look at a file of points and get ready to read it.
 
@@ -283,6 +290,8 @@ def open_points(
         Of a GeoPackage with several.
     override_crs
         Whether ``crs`` beats the file's own label.
+    options
+        How the user names the coordinate columns, for the message.
 
     Returns
     -------
@@ -312,13 +321,13 @@ def open_points(
         opened, own, notes = _open_parquet(path) if form == "parquet" else _open_gpkg(path, layer)
     if opened.geometry_name is None or lon_field is not None or lat_field is not None:
         pair = find_coordinate_columns(
-            opened.columns, lon_field=lon_field, lat_field=lat_field, where=path.name
+            opened.columns, lon_field=lon_field, lat_field=lat_field, where=path.name, options=options
         )
         if pair is None:
             raise InputError(
                 "no column looks like a longitude or latitude",
                 where=path.name,
-                mend=f"name them (--lon-field, --lat-field); the columns are {listed(opened.columns)}",
+                mend=f"name them ({', '.join(options)}); the columns are {listed(opened.columns)}",
             )
         opened.coordinates, own, notes = pair, None, []
     opened.datum, said = settle_datum(

@@ -45,7 +45,7 @@ def test_every_command_has_a_real_example(names: tuple[str, ...], words: str) ->
     ("arguments", "said"),
     [
         (["bogus"], "bogus"),
-        (["locate", "x", "y"], "'lon'"),
+        (["locate", "x", "y"], "lon: this is not a number"),
         (["locate", "111.62", "40.81"], "no datum"),
         (
             ["assign", "none.csv", "-o", "out.csv", "--grids", "none.geojson", "--crs", "wgs84"],
@@ -108,6 +108,50 @@ def test_swapped_axes_are_pointed_out(run: Callable[..., tuple[int, str, str]], 
     status, _, error = run("locate", 40.81, 111.62, "--crs", "wgs84")
     assert status == 1
     assert "swap them" in error
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-2.1", "57.1", "--crs", "wgs84"),
+        ("--crs", "wgs84", "-2.1", "57.1", "--accuracy-m", "30"),
+        ("--crs", "wgs84", "--", "-2.1", "57.1"),
+        ("-.5", "-7", "--crs=wgs84"),
+    ],
+)
+def test_a_negative_number_is_no_option(
+    run: Callable[..., tuple[int, str, str]], demo: None, words: tuple[str, ...]
+) -> None:
+    status, out, error = run("locate", "--json", *words)
+    assert (status, error) == (0, "")
+    assert json.loads(out)["point"]["given"]["x"] == float("-.5" if "-.5" in words else "-2.1")
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nan", "40.8", "--crs", "wgs84"), "lon: nan"),
+        (("-inf", "40.8", "--crs", "wgs84"), "lon: -inf"),
+        (("111.6", "east", "--crs", "wgs84"), "lat: this is not a number"),
+        (("1_11.6", "40.8", "--crs", "wgs84"), "lon: this is not a number"),
+        (("0", "0", "--crs", "wgs84"), "0, 0"),
+        (("200", "95", "--crs", "wgs84"), "no position in wgs84"),
+        (("111.6", "40.8", "--crs", "wgs84", "--accuracy-m", "-3"), "--accuracy-m"),
+        (("111.6", "40.8"), "--crs: no datum is named"),
+        (("111.6", "40.8", "--crs", "mars"), "--crs: 'mars'"),
+        (("-2.1", "57.1", "--cr", "wgs84"), "--cr"),
+        (("-x", "57.1"), "-x"),
+    ],
+)
+def test_what_cannot_be_located_is_one_line(
+    run: Callable[..., tuple[int, str, str]], demo: None, words: tuple[str, ...], said: str
+) -> None:
+    status, out, error = run("locate", *words)
+    assert (status, out) == (1, "")
+    assert said in error
+    assert len(error.strip().splitlines()) == 1
 
 
 @pytest.mark.database

@@ -25,6 +25,7 @@ _HTTP_CODES = {
     413: "too_large",
     415: "wrong_type",
 }
+_NO_JSON = "the body is no JSON"
 _HTTP_MENDS = {
     404: "see /openapi.json for every address",
     405: "see /openapi.json for the method of this address",
@@ -77,7 +78,7 @@ async def _ours(request: Request, error: Exception) -> Response:
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
     found = [
-        {"where": _place(one["loc"]), "message": one["msg"]}
+        {"where": _place(one), "message": _NO_JSON if one["type"] == "json_invalid" else one["msg"]}
         for one in error.errors()[:20]
         # The values themselves are left out: they may be personal.
     ]
@@ -120,8 +121,10 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     )
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    parts = [str(part) for part in location if part not in {"query", "path", "header"}]
+def _place(error: dict[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return f"body, character {error['loc'][-1]}"
+    parts = [str(part) for part in error["loc"] if part not in {"query", "path", "header"}]
     return ".".join(parts) if parts else "body"
 
 

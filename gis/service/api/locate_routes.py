@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from gis.service.api.json_response import JsonResponse
@@ -18,18 +18,20 @@ from gis.texts import Language
 router = APIRouter(prefix="/api/v1", tags=["locate"], default_response_class=JsonResponse)
 
 
+Number = Annotated[object, WithJsonSchema({"type": ["number", "string"]})]
+"""Whatever was sent for a number: :func:`read_question` reads them all by one rule, and says what is none."""
+
+
 class LocateBody(BaseModel):
     """A point to be located."""
 
     model_config = ConfigDict(extra="forbid")
 
-    lon: float | str = Field(description="Longitude, or easting")
-    lat: float | str = Field(description="Latitude, or northing")
+    lon: Number = Field(description="Longitude, or easting")
+    lat: Number = Field(description="Latitude, or northing")
     crs: str | None = Field(None, description="cgcs2000, wgs84, gcj02, bd09 or an EPSG code; required")
-    accuracy_m: float | None = Field(None, description="Radius in metres")
-    confidence: float | None = Field(
-        None, description="Probability that the radius stands for; 0.95 if not given"
-    )
+    accuracy_m: Number = Field(None, description="Radius in metres")
+    confidence: Number = Field(None, description="Probability that the radius stands for; 0.95 if not given")
     layers: list[str] | None = Field(None, description="basic, exclusive, micro; all if not given")
     as_of: str | None = Field(None, description="A date or time; now if not given")
 

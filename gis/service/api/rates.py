@@ -1,9 +1,10 @@
-"""How often somebody without a token may send something: counted in the database, for all workers together.
+"""How often and how much at once somebody may send.
 
-Each address has a bucket of ``most`` requests that fills up evenly. One row tells when it is full again, one
-statement takes from it, so that however many workers and machines serve, the limit is one. What is stored of
-an address is its SHA-256, in a table that is not logged, for as long as the bucket is not full. Whom the
-database refused is refused from memory until the wait is over, so that hammering costs the database nothing.
+How often, without a token, is counted in the database, for all workers together. Each address has a bucket of
+``most`` requests that fills up evenly. One row tells when it is full again, one statement takes from it, so
+that however many workers and machines serve, the limit is one. What is stored of an address is its SHA-256,
+in a table that is not logged, for as long as the bucket is not full. Whom the database refused is refused
+from memory until the wait is over, so that hammering costs the database nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import ipaddress
 import secrets
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 from sqlalchemy import text
@@ -23,6 +24,7 @@ from gis.layers.database import Database
 
 _REMEMBERED = 50_000
 _TIDY_ONE_IN = 200
+_BATCH_S = 5
 _IPV6_HOUSE = 64
 """Bits of an IPv6 address that one customer has; what follows they choose as they like."""
 
@@ -118,6 +120,57 @@ class Limiter:
             self._refused[hashed] = time.monotonic() + wait
             while len(self._refused) > _REMEMBERED:
                 self._refused.popitem(last=False)
+
+
+class AtOnce:
+    """So many requests of a client under way at the same time, in this worker; lives in one event loop.
+
+    Parameters
+    ----------
+    what
+        What is counted, for the message.
+    most
+        How many.
+    """
+
+    def __init__(self, what: str, most: int) -> None:
+        self.most = most
+        self._what = what
+        self._under_way: Counter[str] = Counter()
+
+    def enter(self, client: str) -> Callable[[], None]:
+        """Count one more.
+
+        Parameters
+        ----------
+        client
+            The address that it comes from.
+
+        Returns
+        -------
+        callable
+            To be called when it is over, once.
+
+        Raises
+        ------
+        TooManyError
+            If so many are under way already.
+        """
+        house = _house(client)
+        if self._under_way[house] >= self.most:
+            raise TooManyError(
+                f"{self.most} {self._what} of this address are under way",
+                retry_after_s=_BATCH_S,
+                mend="send the next one when one of them has been answered",
+            )
+        self._under_way[house] += 1
+
+        def leave() -> None:
+            self._under_way[house] -= 1
+            if not self._under_way[house]:
+                del self._under_way[house]
+
+        return leave
 
 
 def _house(client: str) -> str:

@@ -12,7 +12,7 @@ from fastapi import Depends, Header, Query, Request
 from gis.errors import InputError, UnavailableError
 from gis.layers.database import Database
 from gis.service.access import Actor, actor_of
-from gis.service.api.rates import Limiter
+from gis.service.api.rates import AtOnce, Limiter
 from gis.service.dispatch.addresses import Geocoder
 from gis.service.dispatch.feed import Feed
 from gis.service.dispatch.intake import Intake
@@ -44,6 +44,8 @@ class Service:
         For what anybody may send without a token.
     intake
         Takes reports in.
+    batches
+        Counts the batches that are under way.
     """
 
     settings: Settings
@@ -54,11 +56,13 @@ class Service:
     quick: QuickLocate | None = None
     limiter: Limiter = field(init=False, repr=False)
     intake: Intake = field(init=False, repr=False)
+    batches: AtOnce = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make what stands on the others."""
         self.limiter = Limiter(lambda: self.database)
         self.intake = Intake(lambda: self.database, lambda: self.current.in_force.counties, self.settings)
+        self.batches = AtOnce("batches", self.settings.batches_at_once)
 
     def prepare(self) -> None:
         """Make the quick way for the state in force; not in the event loop."""

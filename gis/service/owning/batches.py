@@ -1,9 +1,11 @@
 """Batches of points through HTTP: CSV, NDJSON or an Arrow stream in, the same out, a row for every row.
 
-The body has been written to a file before it comes here: few clients read an answer while they still send.
-What is wrong with the whole is found by one look through that file, and only then does the answer begin, a
-piece at a time, each worked out when the client takes it: a batch takes the memory of one piece.
-All rows of a batch are answered by the same editions.
+The body has been written to a file before it comes here. An answer that began while the body still came
+could not say any more that the whole is too long, cut short or of another encoding: its status is sent by
+then, and a client that only reads when it has sent everything, as nearly all do, would wait for ever on a
+server that waits for it. So what is wrong with the whole is found by one look through the file, and only then
+does the answer begin, a piece at a time, each worked out when the client takes it: a batch takes the memory
+of one piece. All rows of a batch are answered by the same editions, and each is sent back as it stood.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ import codecs
 import io
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from gis.errors import InputError, NotFoundError, TooLargeError
 from gis.layers.coordinates import find_coordinate_columns, parse_coordinates
 from gis.layers.point_sinks import CsvText
 from gis.layers.point_stream import PointBatch, open_points
+from gis.service.owning.arrow_stream import check_coordinates, look_through, numbers_or_texts
 from gis.service.owning.assigning import ADDED, find_owners, free_names
 from gis.service.owning.compiled import Compiled
 from gis.service.owning.owners import Owners, owners_of
@@ -39,6 +43,80 @@ FORMATS: dict[str, str] = {
 
 _ROWS = 20_000
 _MOST_COLUMNS = 1000
+_LINES_A_ROW = 10
+"""Line ends for each row, more than which nobody sends; rows of quoted texts may have several."""
+_OPTIONS = ("lon_field", "lat_field")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What was sent.
+
+    Attributes
+    ----------
+    form
+        A value of ``FORMATS``.
+    body
+        It, as a file that stays until the last piece of the answer has been taken.
+    crs
+        The datum of its coordinates; required.
+    encoding
+        Of CSV, where the sender names it.
+    lon_field, lat_field
+        The columns of the coordinates; found by their names unless given.
+    """
+
+    form: str
+    body: Path
+    crs: str | None
+    encoding: str | None = None
+    lon_field: str | None = None
+    lat_field: str | None = None
+
+    def coordinates(self, columns: list[str]) -> tuple[str, str]:
+        """Return the columns of longitude and latitude.
+
+        Parameters
+        ----------
+        columns
+            All of them.
+
+        Returns
+        -------
+        tuple of str
+            Two of them.
+
+        Raises
+        ------
+        InputError
+            If they are not there, or cannot be told.
+        """
+        pair = find_coordinate_columns(
+            columns, lon_field=self.lon_field, lat_field=self.lat_field, where="body", options=_OPTIONS
+        )
+        if pair is None:
+            raise InputError(
+                "no column looks like a longitude or latitude",
+                where="body",
+                mend=f"name them lon and lat, or say which they are ({', '.join(_OPTIONS)})",
+            )
+        return pair
+
+
+@dataclass(frozen=True)
+class BatchAnswer:
+    """The answer to a batch.
+
+    Attributes
+    ----------
+    pieces
+        Each is worked out when it is asked for.
+    charset
+        What its text is encoded in; None where it is no text, or always UTF-8.
+    """
+
+    pieces: Iterator[bytes]
+    charset: str | None = None
 
 
 def owners_in_force(counties: Mapping[str, Compiled]) -> Owners:
@@ -65,29 +143,23 @@ def owners_in_force(counties: Mapping[str, Compiled]) -> Owners:
     return owners
 
 
-def answer_batch(
-    form: str, body: Path, owners: Owners, crs: str | None, *, row_limit: int
-) -> Iterator[bytes]:
+def answer_batch(batch: Batch, owners: Owners, *, row_limit: int) -> BatchAnswer:
     """Answer a batch, a piece at a time.
 
     Parameters
     ----------
-    form
-        A value of ``FORMATS``.
-    body
-        What was sent; it stays until the last piece has been taken.
+    batch
+        What was sent.
     owners
         The grids.
-    crs
-        The datum of its coordinates; required.
     row_limit
         Most rows.
 
     Returns
     -------
-    iterator of bytes
-        The answer, each piece worked out when it is asked for. Whatever is wrong with the batch as a whole
-        has been raised before the first; what is wrong with a row is said in that row.
+    BatchAnswer
+        Whatever is wrong with the batch as a whole has been raised before the first piece; what is wrong
+        with a row is said in that row.
 
     Raises
     ------
@@ -96,29 +168,46 @@ def answer_batch(
     TooLargeError
         If it has too many rows.
     """
-    datum = parse_crs(crs)
-    if body.stat().st_size == 0:
+    datum = parse_crs(batch.crs)
+    if batch.body.stat().st_size == 0:
         raise InputError("the body is empty", where="body", mend="send rows with longitude and latitude")
-    return {"csv": _csv, "ndjson": _ndjson, "arrow": _arrow}[form](body, owners, datum, row_limit)
+    answer: Callable[..., BatchAnswer] = {"csv": _csv, "ndjson": _ndjson, "arrow": _arrow}[batch.form]
+    return answer(batch, owners, datum, row_limit)
 
 
-def _limit(rows: int, row_limit: int) -> None:
+def _limit(rows: int, row_limit: int, *, more: bool = False) -> None:
     if rows > row_limit:
         raise TooLargeError(
-            f"the batch has {rows:,} rows, and {row_limit:,} are the most",
+            f"the batch has {'more than ' if more else ''}{row_limit if more else rows:,} rows, "
+            f"and {row_limit:,} are the most",
             where="body",
             mend="send it in parts, or use `wangge assign` on the file",
         )
 
 
-def _csv(body: Path, owners: Owners, datum: Datum, row_limit: int) -> Iterator[bytes]:
-    with body.open("rb") as file:
+def _csv(sent: Batch, owners: Owners, datum: Datum, row_limit: int) -> BatchAnswer:
+    with sent.body.open("rb") as file:
         if file.readline(1 << 20).count(b",") > _MOST_COLUMNS:
             raise _too_wide()
-    source = open_points(body, crs=datum)
+    try:
+        source = open_points(
+            sent.body,
+            crs=datum,
+            encoding=sent.encoding,
+            lon_field=sent.lon_field,
+            lat_field=sent.lat_field,
+            options=_OPTIONS,
+        )
+    except InputError as error:
+        error.where = "body"
+        raise
+    if len(source.columns) > _MOST_COLUMNS:
+        raise _too_wide()
     # A line end may stand within quotes: records are counted only where line ends are too many.
-    if _line_ends(body) > row_limit:
-        _limit(source.count_rows(), row_limit)
+    ends = _line_ends(sent.body)
+    if ends > row_limit:
+        _limit(ends, row_limit * _LINES_A_ROW, more=True)
+        _limit(source.count_rows(row_limit + 1), row_limit, more=True)
     names = free_names(source.columns)
     text = CsvText(source, {names[ours]: kind for ours, kind in ADDED.items()})
 
@@ -130,7 +219,7 @@ def _csv(body: Path, owners: Owners, datum: Datum, row_limit: int) -> Iterator[b
             answer = find_owners(owners, batch, owners.extent)
             yield encode(text.rows(batch, {names[ours]: values for ours, values in answer.items()}))
 
-    return pieces()
+    return BatchAnswer(pieces(), source.dialect.encoding if source.dialect else None)
 
 
 def _line_ends(body: Path) -> int:
@@ -140,77 +229,96 @@ def _line_ends(body: Path) -> int:
         )
 
 
-def _ndjson(body: Path, owners: Owners, datum: Datum, row_limit: int) -> Iterator[bytes]:
-    with body.open("rb") as file:
+def _ndjson(sent: Batch, owners: Owners, datum: Datum, row_limit: int) -> BatchAnswer:
+    with sent.body.open("rb") as file:
         _limit(sum(1 for line in file if line.strip()), row_limit)
-    with body.open("rb") as file:
-        columns = list({key: None for row in map(_object, _lines(file)) for key in row or ()})
-    pair = _coordinates(columns)
+    with sent.body.open("rb") as file:
+        rows = [row for row in map(_object, _lines(file)) if isinstance(row, dict)]
+    if not rows:
+        raise InputError(
+            f"none of the first {_ROWS:,} lines is a JSON object",
+            where="body",
+            mend="send an object in each line, with no list around them",
+        )
+    columns = list({key: None for row in rows for key in row})
+    pair = sent.coordinates(columns)
     names = free_names(columns)
 
     def pieces() -> Iterator[bytes]:
-        with body.open("rb") as file:
+        with sent.body.open("rb") as file:
             while lines := _lines(file):
                 yield _ndjson_piece(lines, owners, datum, pair, names)
 
-    return pieces()
+    return BatchAnswer(pieces())
 
 
 def _ndjson_piece(
     lines: list[bytes], owners: Owners, datum: Datum, pair: tuple[str, str], names: Mapping[str, str]
 ) -> bytes:
-    rows = [_object(line) for line in lines]
+    read = [_object(line) for line in lines]
     x, y, reasons = parse_coordinates(
-        [None if row is None else row.get(pair[0]) for row in rows],
-        [None if row is None else row.get(pair[1]) for row in rows],
+        [None if isinstance(row, str) else _cell(row.get(pair[0])) for row in read],
+        [None if isinstance(row, str) else _cell(row.get(pair[1])) for row in read],
         datum,
     )
-    wrong = f"this line is no JSON object of at most {_MOST_COLUMNS} fields"
-    reasons |= {at: wrong for at, row in enumerate(rows) if row is None}
+    reasons |= {at: row for at, row in enumerate(read) if isinstance(row, str)}
     answer = _answers(owners, x, y, reasons, datum)
     answers = []
-    for at, row in enumerate(rows):
-        given = row if row is not None else {"line": lines[at].decode("utf-8", "replace")}
+    for at, (line, row) in enumerate(zip(lines, read, strict=True)):
+        given = {"line": line.decode("utf-8", "replace")} if isinstance(row, str) else row
         # A row further down may have a field of our name that the first rows had not: it is kept.
         own = names if given.keys().isdisjoint(names.values()) else free_names(given)
-        answers.append(orjson.dumps({**given, **{own[ours]: _plain(answer[ours][at]) for ours in ADDED}}))
+        found = orjson.dumps({own[ours]: _plain(answer[ours][at]) for ours in ADDED})
+        # A row is not written anew: its number of thirty digits would not be the same again.
+        stood = orjson.dumps(given) if isinstance(row, str) else line.rstrip()
+        answers.append(stood[:-1] + (b"," if given else b"") + found[1:])
     return b"\n".join(answers) + b"\n"
 
 
 def _lines(file: Any) -> list[bytes]:
+    if file.tell() == 0 and file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        file.seek(0)
     filled = (line.rstrip(b"\r\n") for line in file if line.strip())
     return list(itertools.islice(filled, _ROWS))
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def _object(line: bytes) -> dict[str, Any] | str:
+    """Read a line; a text says why it is no row."""
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
-        return None
-    return row if isinstance(row, dict) and len(row) <= _MOST_COLUMNS else None
+        return "this line is no JSON, in which NaN and Infinity are none either"
+    if not isinstance(row, dict):
+        return "this line is no JSON object"
+    if len(row) > _MOST_COLUMNS:
+        return f"this line has {len(row):,} fields, and {_MOST_COLUMNS:,} are the most"
+    return row
 
 
-def _arrow(body: Path, owners: Owners, datum: Datum, row_limit: int) -> Iterator[bytes]:
-    try:
-        with pa.memory_map(str(body)) as source, pa.ipc.open_stream(source) as reader:
-            schema = reader.schema
-            if len(schema.names) > _MOST_COLUMNS:
-                raise _too_wide()
-            # Nothing is copied: whether the stream is whole is known before the first byte is sent.
-            _limit(sum(batch.num_rows for batch in reader), row_limit)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            "the Arrow stream is damaged or cut short", where="body", mend="send it again, whole"
-        ) from error
-    pair = _coordinates(schema.names)
+def _cell(value: Any) -> Any:
+    """Return a coordinate as a number or as a text that will be none."""
+    if isinstance(value, bool | list | dict):
+        return orjson.dumps(value).decode()
+    return value
+
+
+def _arrow(sent: Batch, owners: Owners, datum: Datum, row_limit: int) -> BatchAnswer:
+    rows = 0
+    for schema, more in look_through(sent.body):
+        if not rows and not more and len(schema.names) > _MOST_COLUMNS:
+            raise _too_wide()
+        rows += more
+        _limit(rows, row_limit, more=True)
+    pair = sent.coordinates(schema.names)
     names = free_names(schema.names)
+    check_coordinates(schema, pair)
     for ours, kind in ADDED.items():
         schema = schema.append(pa.field(names[ours], pa.float64() if kind == "number" else pa.string()))
 
     def pieces() -> Iterator[bytes]:
         out = io.BytesIO()
         with (
-            pa.memory_map(str(body)) as source,
+            pa.memory_map(str(sent.body)) as source,
             pa.ipc.open_stream(source) as reader,
             pa.ipc.new_stream(out, schema) as writer,
         ):
@@ -220,13 +328,13 @@ def _arrow(body: Path, owners: Owners, datum: Datum, row_limit: int) -> Iterator
                     yield _taken(out)
         yield _taken(out)
 
-    return pieces()
+    return BatchAnswer(pieces())
 
 
 def _arrow_piece(
     batch: pa.RecordBatch, owners: Owners, datum: Datum, pair: tuple[str, str], schema: pa.Schema
 ) -> pa.RecordBatch:
-    columns = [_cells(batch.column(name)) for name in pair]
+    columns = [numbers_or_texts(batch.column(name)) for name in pair]
     answer = _answers(owners, *parse_coordinates(columns[0], columns[1], datum), datum)
     added = [
         pa.array(np.asarray(answer[ours]), from_pandas=True)
@@ -244,12 +352,6 @@ def _taken(out: io.BytesIO) -> bytes:
     return piece
 
 
-def _cells(column: Any) -> Any:
-    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
-        return column.to_numpy(zero_copy_only=False)
-    return column.to_pylist()
-
-
 def _answers(owners: Owners, x: Any, y: Any, reasons: dict[int, str], datum: Datum) -> dict[str, Any]:
     lon, lat = np.full(len(x), np.nan), np.full(len(x), np.nan)
     known = np.flatnonzero(np.isfinite(x))
@@ -260,15 +362,6 @@ def _answers(owners: Owners, x: Any, y: Any, reasons: dict[int, str], datum: Dat
     for row in np.flatnonzero(off).tolist():
         reasons[row] = f"{datum.name} does not reach {x[row]:.10g}, {y[row]:.10g}"
     return find_owners(owners, PointBatch(lon, lat, reasons, [], 1.0), owners.extent)
-
-
-def _coordinates(columns: list[str]) -> tuple[str, str]:
-    pair = find_coordinate_columns(columns, where="body", options=("lon", "lat")) if columns else None
-    if pair is None:
-        raise InputError(
-            "no column looks like a longitude or latitude", where="body", mend="name them lon and lat"
-        )
-    return pair
 
 
 def _too_wide() -> InputError:

@@ -16,6 +16,8 @@ from gis.terms import GridType
 DEFAULT_CONFIDENCE = 0.95
 """What a browser's accuracy radius stands for."""
 _LARGEST_ACCURACY_M = 50_000.0
+_MEND_RADIUS = "give metres, 0 to 50,000"
+_MEND_LEVEL = "give 0.95 for a browser's radius, 0.68 for Android's"
 _MEND_POINT = "give longitude and latitude as plain numbers, and the datum that they are in"
 
 
@@ -83,24 +85,22 @@ def read_question(
         If the datum is missing or unknown.
     """
     datum = parse_crs(crs)
-    x, y = _number(lon, "lon"), _number(lat, "lat")
+    x, y = read_number(lon, "lon"), read_number(lat, "lat")
     if x == 0 and y == 0:
         raise InputError(
             "0, 0 is what a device sends that has no position",
             where="lon, lat",
             mend="send the position once the device has one, or an address",
         )
-    radius = None if accuracy_m is None else _number(accuracy_m, "accuracy_m")
+    radius = None if accuracy_m is None else read_number(accuracy_m, "accuracy_m", _MEND_RADIUS)
     if radius is not None and not 0 <= radius <= _LARGEST_ACCURACY_M:
-        raise InputError(
-            f"an accuracy of {radius:g} m is not one", where="accuracy_m", mend="give metres, 0 to 50,000"
-        )
-    level = DEFAULT_CONFIDENCE if confidence is None else _number(confidence, "confidence")
+        raise InputError(f"an accuracy of {radius:g} m is not one", where="accuracy_m", mend=_MEND_RADIUS)
+    level = DEFAULT_CONFIDENCE if confidence is None else read_number(confidence, "confidence", _MEND_LEVEL)
     if not 0 < level < 1:
         raise InputError(
             f"a confidence of {level:g} is not a probability",
             where="confidence",
-            mend="give 0.95 for a browser's radius, 0.68 for Android's",
+            mend=_MEND_LEVEL,
         )
     position = _convert(x, y, datum)
     if position is None:
@@ -161,15 +161,37 @@ def swapped_in(question: Question, in_force: Iterable[Compiled]) -> str | None:
     return None if inside is None else inside[1]
 
 
-def _number(value: object, where: str) -> float:
+def read_number(value: object, where: str, mend: str = _MEND_POINT) -> float:
+    """Read a number, refusing what only looks like one.
+
+    Parameters
+    ----------
+    value
+        A number, or a text that is one.
+    where
+        Its field.
+    mend
+        What to do where it is none.
+
+    Returns
+    -------
+    float
+        Finite.
+
+    Raises
+    ------
+    InputError
+        If it is missing, none, or not finite.
+    """
+    # Python reads more than numbers: 1_05.8 as 105.8, and true as 1.
+    read = None if isinstance(value, bool) or (isinstance(value, str) and "_" in value) else value
     try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(value, bool) or not math.isfinite(number):
-        raise InputError(
-            "this is not a number" if value is not None else "it is missing", where=where, mend=_MEND_POINT
-        )
+        number = float(read)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        message = "it is missing" if value in (None, "") else "this is not a number"
+        raise InputError(message, where=where, mend=mend) from None
+    if not math.isfinite(number):
+        raise InputError(f"{number:g} is not a number that can be used", where=where, mend=mend)
     return number
 
 

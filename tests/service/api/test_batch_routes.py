@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +135,8 @@ def test_an_answer_is_worked_out_as_it_is_taken(
     monkeypatch.setattr(batches, "find_owners", watched)
     service: Service = shared_town.app.state.service
     owners = batches.owners_in_force(service.current.in_force.counties)
-    pieces = batches.answer_batch(form, body, owners, "cgcs2000", row_limit=rows)
+    batch = batches.Batch(form, body, "cgcs2000")
+    pieces = batches.answer_batch(batch, owners, row_limit=rows).pieces
     assert not looked_up
     rest = [next(pieces), next(pieces)]
     assert 0 < sum(looked_up) < rows
@@ -165,10 +170,17 @@ def test_what_is_no_batch_is_said_to_be_none(shared_town: Town) -> None:
         (whole[: len(whole) // 2], ARROW, "wgs84", "cut short"),
         (b"nonsense", ARROW, "wgs84", "damaged"),
         (b'{"a": 1}\n', "application/x-ndjson", "wgs84", "longitude"),
+        (b'[{"lon": 1, "lat": 2}]', "application/x-ndjson", "wgs84", "an object in each line"),
+        (b"lon,lat,lon\n1,2,3\n", "text/csv", "wgs84", "(lon_field)"),
+        (b"a" + b";a" * 9_999 + b"\n", "text/csv", "wgs84", "columns"),
+        ("经度,纬度\n1,2\n".encode("gbk"), "text/csv; charset=utf-8", "wgs84", "not utf-8 text"),
+        (b"lon,lat\n1,2\n", "text/csv; charset=klingon", "wgs84", "klingon"),
     ]:
         response = send(shared_town, body, kind, crs)
         assert response.status_code == 422, (body[:20], response.text[:200])
         assert words in json.dumps(response.json()), response.text
+        assert "body.csv" not in response.text
+        assert "--" not in response.json()["error"]["mend"]
 
 
 def test_a_batch_with_too_many_rows_is_refused_with_what_to_do_instead(town: Town) -> None:
@@ -181,3 +193,142 @@ def test_a_batch_with_too_many_rows_is_refused_with_what_to_do_instead(town: Tow
         response = send(town, body, kind)
         assert response.status_code == 413
         assert "wangge assign" in response.json()["error"]["mend"]
+
+
+def test_empty_lines_without_end_are_refused_before_they_are_counted(town: Town) -> None:
+    object.__setattr__(town.settings, "batch_row_limit", 10)
+    response = send(town, b"lon,lat\n" + b"\n" * 1000, "text/csv")
+    assert response.status_code == 413
+
+
+def test_the_encoding_is_the_senders_and_the_answer_names_it(shared_town: Town) -> None:
+    for codec, charset, sent, name in [
+        ("gbk", "gb18030", "", "名称"),
+        ("gbk", "gb18030", "; charset=GBK", "名称"),
+        ("big5", "big5", '; charset="big5"', "名稱"),
+        ("utf-8-sig", "utf-8", "", "名称"),
+        ("utf-16", "utf-16-le", "", "名称"),
+    ]:
+        text = f"{name},lon,lat\n光明,{WEST + 0.006},{SOUTH + 0.006}\n"
+        response = send(shared_town, text.encode(codec), "text/csv" + sent)
+        assert response.status_code == 200, response.text
+        assert response.headers["content-type"] == f"text/csv; charset={charset}"
+        lines = response.content.decode(charset).removeprefix("\ufeff").splitlines()
+        assert lines[0].startswith(f"{name},lon,lat,grid")
+        assert lines[1].startswith("光明,")
+        assert f",{ONE},inside," in lines[1]
+
+
+def test_coordinate_columns_can_be_named(shared_town: Town) -> None:
+    x, y = WEST + 0.006, SOUTH + 0.006
+    for body, kind in [
+        (f"x,y,here,there\n1,2,{x},{y}\n", "text/csv"),
+        (json.dumps({"x": 1, "y": 2, "here": x, "there": y}), "application/x-ndjson"),
+        (stream(pa.table({"x": [1.0], "y": [2.0], "here": [x], "there": [y]})), ARROW),
+    ]:
+        response = shared_town.client.post(
+            "/api/v1/locate/batch?crs=cgcs2000&lon_field=here&lat_field=there",
+            content=body,
+            headers={"Content-Type": kind},
+        )
+        assert response.status_code == 200, response.text
+        assert ONE.encode() in response.content
+
+
+def test_a_coordinate_that_is_no_number_spoils_its_own_row_only(shared_town: Town) -> None:
+    good = json.dumps({"lon": WEST + 0.006, "lat": SOUTH + 0.006})
+    wrong = ["[1,2]", "[]", '{"a":1}', "true", "1e400", '"nan"', '"inf"', '"1_11.6"', "null"]
+    sent = [good, *(f'{{"lon":{value},"lat":40.8}}' for value in wrong), '{"lon":NaN,"lat":1}', "[1]", good]
+    response = send(shared_town, "\ufeff" + "\n".join(sent), "application/x-ndjson")
+    assert response.status_code == 200, response.text
+    answers = [json.loads(line) for line in response.text.splitlines()]
+    assert [one["status"] for one in answers] == ["inside", *["invalid"] * 11, "inside"]
+    assert answers[1]["reason"] == "the longitude '[1,2]' is not a number"
+    assert "NaN" in answers[10]["reason"]
+    assert "no JSON object" in answers[11]["reason"]
+
+
+def test_an_ndjson_row_comes_back_as_it_stood(shared_town: Town) -> None:
+    row = '{"id":123456789012345678901234567890, "v":1.10,"v":2, "lon":1,"lat":2 }'
+    response = send(shared_town, row + "\r\n{}\n", "application/x-ndjson")
+    first, second = response.text.splitlines()
+    assert first.startswith(row[:-1] + ',"grid":null')
+    assert second.startswith('{"grid":null')
+    assert json.loads(first)["id"] == 123456789012345678901234567890
+
+
+def test_an_arrow_stream_that_would_do_harm_is_refused(shared_town: Town) -> None:
+    """Each of these ended the process, or filled its memory, when its values were simply read."""
+    table = pa.table({"key": ["abc", "defg"] * 500, "lon": ["111.6"] * 1000, "lat": [40.8] * 1000})
+    broken = bytearray(stream(table, 1000))
+    at = broken.find((7).to_bytes(4, "little") + (10).to_bytes(4, "little"))
+    broken[at : at + 4] = b"\xff\xff\xff\x7f"
+    packed = io.BytesIO()
+    with pa.ipc.new_stream(
+        packed, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+    ) as writer:
+        writer.write_table(table)
+    views = pa.table({"key": pa.array(["a"], pa.string_view()), "lon": [1.0], "lat": [2.0]})
+    nested = pa.table({"lon": [[1.0, 2.0], [3.0, 4.0]], "lat": [1.0, 2.0]})
+    between = stream(table, 500)
+    for body, words in [
+        (bytes(broken), "damaged"),
+        (packed.getvalue(), "compressed"),
+        (stream(views), "no views"),
+        (stream(nested), "no number"),
+        (between[:-8], "end mark"),
+        (between[: between.rfind(b"\xff\xff\xff\xff", 0, -8)], "end mark"),
+    ]:
+        response = send(shared_town, body, ARROW)
+        assert response.status_code == 422, words
+        assert words in response.text
+    assert shared_town.client.get("/healthz").status_code == 200
+
+
+def test_arrow_numbers_of_any_kind_are_coordinates(shared_town: Town) -> None:
+    x, y = [WEST + 0.006, None], [SOUTH + 0.006, None]
+    for kind in (pa.float64(), pa.string(), pa.large_string(), pa.decimal128(12, 7)):
+        columns = [pa.array([None if v is None else str(v)[:10] for v in one]).cast(kind) for one in (x, y)]
+        table = pa.table({"lon": columns[0], "lat": columns[1]})
+        found = pa.ipc.open_stream(send(shared_town, stream(table), ARROW).content).read_all()
+        assert found["grid"].to_pylist() == [ONE, None], kind
+    coded = pa.table({"lon": pa.array(x).dictionary_encode(), "lat": pa.array(y)})
+    found = pa.ipc.open_stream(send(shared_town, stream(coded), ARROW).content).read_all()
+    assert found["grid"].to_pylist() == [ONE, None]
+
+
+def test_a_packed_body_is_told_apart(shared_town: Town) -> None:
+    response = shared_town.client.post(
+        "/api/v1/locate/batch?crs=wgs84",
+        content=gzip.compress(b"lon,lat\n1,2\n"),
+        headers={"Content-Type": "text/csv", "Content-Encoding": "gzip"},
+    )
+    assert response.status_code == 422
+    assert response.json()["error"]["where"] == "Content-Encoding"
+
+
+def test_more_batches_at_once_than_allowed_are_told_to_wait(town: Town) -> None:
+    most = town.settings.batches_at_once
+    sockets = []
+    for _ in range(most):
+        # Each sends the head of a batch and then nothing.
+        host, port = town.address.removeprefix("http://").split(":")
+        sockets.append(socket.create_connection((host, int(port))))
+        sockets[-1].sendall(
+            b"POST /api/v1/locate/batch?crs=wgs84 HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
+            b"Content-Length: 100\r\n\r\nlon,lat\n"
+        )
+    wait_until(lambda: send(town, "lon,lat\n", "text/csv").status_code == 429)
+    refused = send(town, "lon,lat\n", "text/csv")
+    assert int(refused.headers["retry-after"]) > 0
+    assert "answered" in refused.json()["error"]["mend"]
+    for one in sockets:
+        one.close()
+    wait_until(lambda: send(town, "lon,lat\n1,2\n", "text/csv").status_code == 200)
+
+
+def wait_until(what: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.05)

@@ -126,3 +126,31 @@ def test_as_of_before_the_first_edition_is_not_found(shared_town: Town) -> None:
     assert (
         shared_town.locate(EAST - 0.001, NORTH - 0.001, as_of="2026-03-01").json()["edition"]["number"] == 1
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "said"),
+    [
+        ('{"lon": true, "lat": 40.8, "crs": "wgs84"}', "lon", "not a number"),
+        ('{"lon": [1], "lat": 40.8, "crs": "wgs84"}', "lon", "not a number"),
+        ('{"lon": NaN, "lat": 40.8, "crs": "wgs84"}', "lon", "nan"),
+        ('{"lon": "1e999", "lat": 40.8, "crs": "wgs84"}', "lon", "inf"),
+        ('{"lon": "1_11.6", "lat": 40.8, "crs": "wgs84"}', "lon", "not a number"),
+        ('{"lon": "", "lat": 40.8, "crs": "wgs84"}', "lon", "missing"),
+        ('{"lon": 1%s, "lat": 40.8, "crs": "wgs84"}' % ("0" * 400), "lon", "not a number"),
+        ('{"lon": 111.6, "lat": 40.8, "crs": "wgs84", "accuracy_m": "wide"}', "accuracy_m", "not a number"),
+        ('{"lon": 111.6, "lat": 40.8, "crs": "wgs84", "accuracy_m": NaN}', "accuracy_m", "nan"),
+        ("lon=111.6&lat=40.8", "body, character 0", "the body is no JSON"),
+        ('{"lon": 111.6, "lat": 40', "body, character", "the body is no JSON"),
+    ],
+)
+def test_a_body_that_is_no_point_names_the_field(shared_town: Town, body: str, where: str, said: str) -> None:
+    response = shared_town.client.post(
+        "/api/v1/locate", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert response.status_code == 422, response.text
+    error = response.json()["error"]
+    assert error["where"].startswith(where)
+    assert said in error["message"]
+    if where == "accuracy_m":
+        assert "metres" in error["mend"]
