@@ -184,7 +184,7 @@ def pack_compounds(compounds: gpd.GeoDataFrame | None, frame: Frame) -> dict[str
         ``name``, ``kind``, ``also``, ``at``, ``rings``.
     """
     if compounds is None:
-        return {"name": [], "kind": [], "at": [], "rings": []}
+        return {"name": [], "kind": [], "also": [], "at": [], "rings": []}
     drawn = located(compounds)
     shapes = drawn.geometry.to_numpy()
     aliases = drawn["aliases"] if "aliases" in drawn.columns else [[]] * len(drawn)
@@ -192,7 +192,7 @@ def pack_compounds(compounds: gpd.GeoDataFrame | None, frame: Frame) -> dict[str
         "name": column(drawn, "name"),
         "kind": column(drawn, "kind"),
         "also": [
-            " ".join(map(plain_text, value)) if isinstance(value, (list, tuple)) else plain_text(value)
+            "、".join(map(plain_text, value)) if isinstance(value, (list, tuple)) else plain_text(value)
             for value in aliases
         ],
         "at": pack_positions(shapes, frame, LOOKS),

@@ -281,9 +281,10 @@ def test_search_finds_points_grids_and_compounds(guarded_page, tmp_path):
         box.fill(f"{sample.COMMUNITY}005")
         expect(page.locator(".wg-place")).to_contain_text("示例5网格")
         box.fill("别名")
-        expect(page.locator(".wg-place")).to_contain_text("示例小区")
+        expect(page.locator(".wg-place")).to_have_text("小区示例小区别名")
         page.locator(".wg-place").click()
         expect(page.locator(".leaflet-popup")).to_contain_text("示例小区")
+        expect(page.locator(".leaflet-popup")).to_contain_text("别名")
         box.fill("没有这个")
         expect(page.locator(".wg-status")).to_contain_text("没有找到")
 

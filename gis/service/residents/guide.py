@@ -93,6 +93,8 @@ class GridGuide:
         Those on its land, numbered.
     compounds
         Names of the compounds that lie in it or reach into it.
+    also
+        Other names that people use for these.
     parent
         Name of the grid that a micro grid is part of.
     """
@@ -104,6 +106,7 @@ class GridGuide:
     people: tuple[Person, ...]
     points: tuple[Point, ...]
     compounds: tuple[str, ...]
+    also: tuple[str, ...]
     parent: str | None
 
     @property

@@ -58,7 +58,8 @@ def make_guide(place: PublicPlace, *, verified_within_days: int, on: dt.date | N
                 theme=themes.get(plain_text(theme)),
                 people=tuple(people.get(code, ())),
                 points=tuple(_numbered(own)),
-                compounds=tuple(compounds.get(code, ())),
+                compounds=tuple(name for name, _ in compounds.get(code, ()) if name),
+                also=tuple(one for _, aliases in compounds.get(code, ()) for one in aliases),
                 parent=shortened(names.get(parent) or parent or "", 60) or None,
             )
         )
@@ -127,19 +128,20 @@ def _owners(place: PublicPlace, points: list[Point]) -> dict[str, list[str | Non
     return found
 
 
-def _compounds(place: PublicPlace) -> dict[str, list[str]]:
-    """List the compounds of each grid: those that share land with it, however they were drawn."""
+def _compounds(place: PublicPlace) -> dict[str, list[tuple[str, list[str]]]]:
+    """List the compounds of each grid, by name and other names: those that share land with it."""
     shapes = place.compounds.geometry.to_numpy()
     grids = place.grids.geometry.to_numpy()
     grid, compound = shapely.STRtree(shapes).query(grids, predicate="intersects")
     shared = shapely.area(shapely.intersection(grids[grid], shapes[compound]))
     part = shared / np.maximum(np.minimum(shapely.area(shapes[compound]), shapely.area(grids[grid])), 1e-15)
-    names = place.compounds["name"].map(plain_text).tolist()
+    names = [shortened(plain_text(name), 60) for name in place.compounds["name"]]
+    others = [[shortened(plain_text(one), 60) for one in also] for also in place.compounds["aliases"]]
     codes = place.grids["grid_code"].tolist()
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[tuple[str, list[str]]]] = {}
     for at, of, share in sorted(zip(grid, compound, part, strict=True), key=lambda pair: (pair[0], pair[1])):
-        if share > 0.02 and names[of]:
-            found.setdefault(codes[at], []).append(shortened(names[of], 60))
+        if share > 0.02:
+            found.setdefault(codes[at], []).append((names[of], others[of]))
     return found
 
 

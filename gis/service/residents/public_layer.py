@@ -38,7 +38,7 @@ PUBLIC_FIELDS: dict[str, tuple[str, ...]] = {
     "grids": (
         "grid_code", "grid_type", "name", "community_code", "parent_code", "colour_theme", "geometry",
     ),
-    "compounds": ("compound_code", "name", "kind", "community_code", "geometry"),
+    "compounds": ("compound_code", "name", "kind", "aliases", "community_code", "geometry"),
     "buildings": ("building_code", "compound_code", "number", "floors", "community_code", "geometry"),
     "service_points": (
         "point_code", "name", "category", "address", "phones", "hours", "accessible", "verified_on",

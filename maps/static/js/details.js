@@ -96,9 +96,10 @@
     }
 
     ofCompound(index) {
-      const { name, kind } = this.app.data.compounds;
+      const { name, kind, also } = this.app.data.compounds;
       const told = kind[index] ? this.app.say(`compound_kind.${kind[index]}`) : this.app.say("compound");
-      return el("div.wg-card", null, this.head(null, told, name[index] || this.app.say("name_missing")));
+      const head = this.head(null, told, name[index] || this.app.say("name_missing"));
+      return el("div.wg-card", null, head, el("p.wg-small", null, named(also[index])));
     }
 
     // Several points on one spot: a list to choose from.

@@ -237,14 +237,15 @@
     foundPlaces() {
       const { app } = this;
       if (!app.query.trim()) return [];
+      const { name, also } = app.data.compounds;
       const found = [
-        ...app.find(app.data.grids.name, app.data.grids.code).map((index) => ["grid", index, app.details.gridName(index)]),
-        ...app.find(app.data.compounds.name, app.data.compounds.also || []).map((index) => ["compound", index, app.data.compounds.name[index]]),
+        ...app.find(app.data.grids.name, app.data.grids.code).map((index) => ["grid", index, app.details.gridName(index), ""]),
+        ...app.find(name, also).map((index) => ["compound", index, name[index], also[index]]),
       ];
-      return found.slice(0, 12).map(([kind, index, name]) =>
+      return found.slice(0, 12).map(([kind, index, name, more]) =>
         el(
           "button.wg-place", { type: "button", on: { click: () => app.showPlace(kind, index) } },
-          el("span.wg-kind", null, app.say(kind)), named(name),
+          el("span.wg-kind", null, app.say(kind)), named(name), el("small", null, named(more)),
         ),
       );
     }

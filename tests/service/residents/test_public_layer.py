@@ -39,7 +39,7 @@ FIELDS = {
     "grids": {
         "grid_code", "grid_type", "name", "community_code", "parent_code", "colour_theme", "geometry",
     },
-    "compounds": {"compound_code", "name", "kind", "community_code", "geometry"},
+    "compounds": {"compound_code", "name", "kind", "aliases", "community_code", "geometry"},
     "buildings": {"building_code", "compound_code", "number", "floors", "community_code", "geometry"},
     "service_points": {
         "point_code", "name", "category", "address", "phones", "hours", "accessible", "verified_on",
@@ -60,7 +60,9 @@ GUIDE_FIELDS = {
         "number", "code", "name", "category", "address", "phones", "hours", "accessible", "verified_on",
         "stale", "at",
     },
-    GridGuide: {"code", "name", "kind", "theme", "people", "points", "compounds", "parent"},
+    GridGuide: {"code", "name", "kind", "theme", "people", "points", "compounds", "also",
+        "parent",
+    },
     Guide: {
         "place", "name", "above", "updated_on", "on", "grids", "people", "outside", "points", "notes",
     },

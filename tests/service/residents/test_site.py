@@ -67,6 +67,12 @@ def test_the_same_edition_gives_the_same_bytes(loaded, site, tmp_path) -> None:
     assert manifest["edition"]["number"] == 1
 
 
+def test_the_index_is_searched_by_the_names_that_people_use(site) -> None:
+    for path in ("index.html", "en/index.html"):
+        index = (site / path).read_text("utf-8")
+        assert re.search('data-find="[^"]*光明小区[^"]* 光明里 老机械厂宿舍 ', index)
+
+
 def test_a_page_for_every_grid_in_both_languages_chinese_first(site) -> None:
     for serial in ("001", "002", "801"):
         zh = (site / "grids" / f"{COMMUNITY}{serial}.html").read_text("utf-8")
