@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 from gis.errors import InputError
 from gis.lattice import STEPS_PER_DEGREE
 from gis.locate import kernels
-from gis.locate.cells import CellTree, grow
+from gis.locate.cells import CellTree
 from gis.locate.columns import Floats, degree_columns
-from gis.locate.edges import Edges, join_edges, join_rings
+from gis.locate.edges import Edges
+from gis.locate.growing import grow
 from gis.locate.index import GridIndex
+from gis.locate.joining import join_edges, join_rings
 
 Ints = NDArray[np.int64]
 

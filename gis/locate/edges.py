@@ -68,7 +68,7 @@ class Edges:
 
 
 def read_rings(polygons: Any, codes: Sequence[str]) -> tuple[Rings, NDArray[np.object_]]:
-    """Snap polygons to the lattice, check each by itself, and take them apart.
+    """Snap polygons to the lattice and take them apart.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def read_rings(polygons: Any, codes: Sequence[str]) -> tuple[Rings, NDArray[np.o
     InputError
         If the numbers of polygons and codes differ, a code occurs twice, or there are no polygons.
     GeometryError
-        If a geometry is missing, empty, not a polygon, not finite, outside ±360°, or invalid once snapped.
+        If a geometry is missing, empty, not a polygon, not finite, or outside ±360°.
     """
     shapes = np.asarray(polygons, dtype=object).ravel()
     _check_codes(shapes, codes)
@@ -108,96 +108,25 @@ def read_rings(polygons: Any, codes: Sequence[str]) -> tuple[Rings, NDArray[np.o
         "has a coordinate that is not a number of degrees",
         "give longitude and latitude in degrees",
     )
-    shapes = shapely.orient_polygons(shapely.force_2d(shapes), exterior_cw=False)
-    parts, owner = shapely.get_parts(shapes, return_index=True)
+    parts, owner = shapely.get_parts(shapely.orient_polygons(shapes, exterior_cw=False), return_index=True)
     parts, owner = parts[~shapely.is_empty(parts)], owner[~shapely.is_empty(parts)]
-    _, degrees, (ring_at, part_at, shape_at) = shapely.to_ragged_array(
-        shapely.multipolygons(parts, indices=owner)
-    )
-    sizes = np.diff(ring_at)
-    part_at = np.concatenate([[0], np.cumsum(sizes > 0)])[part_at]  # a hole may be empty, too
-    ring_at = np.concatenate([[0], np.cumsum(sizes[sizes > 0])])
+    drawn, part = shapely.get_rings(parts, return_index=True)
+    degrees, ring = shapely.get_coordinates(drawn, return_index=True)
+    sizes = np.bincount(ring, minlength=len(drawn))
+    part = part[sizes > 0]  # a hole may be empty, too
+    ring_at, part_at = _starts(sizes[sizes > 0]), _starts(np.bincount(part, minlength=len(parts)))
     steps = to_lattice(degrees)
     origin = steps.min(axis=0)
     steps -= origin
+    shape_at = _starts(np.bincount(owner, minlength=len(shapes)))
     snapped = shapely.from_ragged_array(
         shapely.GeometryType.MULTIPOLYGON, steps.astype(np.float64), (ring_at, part_at, shape_at)
     )
-    _refuse_invalid(snapped, codes, origin)
-    rings = Rings(
-        (int(origin[0]), int(origin[1])),
-        steps,
-        np.asarray(ring_at, dtype=np.int64),
-        np.asarray(part_at, dtype=np.int64)[np.asarray(shape_at)],
-    )
-    return rings, snapped
+    return Rings((int(origin[0]), int(origin[1])), steps, ring_at, part_at[shape_at]), snapped
 
 
-def join_rings(rings: Rings, members: NDArray[np.bool_]) -> Edges:
-    """Turn the rings of some polygons into upward edges, an edge that two of them share once.
-
-    Parameters
-    ----------
-    rings
-        The rings of all polygons.
-    members
-        bool, shape (polygons,): which to take; they must not overlap.
-
-    Returns
-    -------
-    Edges
-        In the order in which the rings first run along them.
-    """
-    vertices = rings.vertices.astype(np.int64, copy=False)
-    owner = np.repeat(
-        np.arange(1, len(rings.polygon_at), dtype=np.int64), np.diff(rings.ring_at[rings.polygon_at])
-    )
-    xy = np.hstack([vertices[:-1], vertices[1:]])
-    real = (xy[:, :2] != xy[:, 2:]).any(axis=1)  # snapping may have drawn two vertices together
-    real[rings.ring_at[1:-1] - 1] = False  # a ring's last vertex starts no edge
-    taken = real & members[owner[:-1] - 1]
-    xy, owner = xy[taken], owner[:-1][taken]
-    downward = (xy[:, 3] < xy[:, 1]) | ((xy[:, 3] == xy[:, 1]) & (xy[:, 2] < xy[:, 0]))
-    xy = np.where(downward[:, None], xy[:, [2, 3, 0, 1]], xy)
-    return join_edges(xy, np.where(downward, 0, owner), np.where(downward, owner, 0))
-
-
-def join_edges(xy: Ints, left: Ints, right: Ints) -> Edges:
-    """Make one edge of two equal ones that have land on opposite sides.
-
-    Parameters
-    ----------
-    xy
-        int64, shape (n, 4): upward edges.
-    left, right
-        int64, shape (n,): position + 1 of the polygon on that side, 0 for none; written over.
-
-    Returns
-    -------
-    Edges
-        In the same order.
-    """
-    # Equal edges meet when sorted by a hash; two unequal ones with one hash merely stay unjoined.
-    order = np.argsort(_hash(xy), kind="stable")
-    same = (xy[order[1:]] == xy[order[:-1]]).all(axis=1)
-    opposite = (left[order[1:]] == 0) != (left[order[:-1]] == 0)
-    second = np.flatnonzero(same & opposite) + 1
-    second = second[np.diff(second, prepend=-2) > 1]
-    kept, gone = order[second - 1], order[second]
-    left[kept] = np.maximum(left[kept], left[gone])
-    right[kept] = np.maximum(right[kept], right[gone])
-    stays = np.ones(len(xy), dtype=bool)
-    stays[gone] = False
-    return Edges(np.ascontiguousarray(xy[stays]), left[stays], right[stays])
-
-
-def _hash(xy: Ints) -> NDArray[np.uint64]:
-    mixed = np.zeros(len(xy), dtype=np.uint64)
-    for column in range(4):
-        mixed ^= xy[:, column].astype(np.uint64)
-        mixed *= np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-    return mixed
+def _starts(counts: Ints) -> Ints:
+    return np.concatenate([[0], np.cumsum(counts)])
 
 
 def _check_codes(shapes: NDArray[np.object_], codes: Sequence[str]) -> None:
@@ -224,7 +153,23 @@ def _refuse(wrong: NDArray[np.bool_], codes: Sequence[str], what: str, mend: str
         )
 
 
-def _refuse_invalid(snapped: NDArray[np.object_], codes: Sequence[str], origin: Ints) -> None:
+def refuse_invalid(snapped: NDArray[np.object_], codes: Sequence[str], origin: tuple[int, int]) -> None:
+    """Check each snapped polygon by itself.
+
+    Parameters
+    ----------
+    snapped
+        What :func:`read_rings` gave.
+    codes
+        Their codes, for the message.
+    origin
+        Of the rings.
+
+    Raises
+    ------
+    GeometryError
+        If one is invalid, saying where.
+    """
     bad = np.flatnonzero(~shapely.is_valid(snapped)).tolist()
     if not bad:
         return

@@ -46,27 +46,24 @@ def pack(about: dict[str, Any], arrays: Arrays) -> bytes:
     """
     place = 0
     entries = []
+    pieces: list[bytes | memoryview] = []
     for name, array in arrays.items():
-        data = np.ascontiguousarray(array)
+        data = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        piece = data.reshape(-1).view(np.uint8).data
         entries.append(
             {
                 "name": name,
-                "type": data.dtype.newbyteorder("<").str,
+                "type": data.dtype.str,
                 "shape": list(data.shape),
                 "at": place,
-                "crc": zlib.crc32(data.data if data.size else b""),
+                "crc": zlib.crc32(piece),
             }
         )
+        pieces += [piece, b"\0" * (-data.nbytes % _ALIGN)]
         place += -(-data.nbytes // _ALIGN) * _ALIGN
     header = json.dumps({"about": about, "arrays": entries}, ensure_ascii=False).encode()
     header += b" " * (-(_HEAD.size + len(header)) % _ALIGN)
-    out = bytearray(_HEAD.pack(_MAGIC, FORMAT, len(header), zlib.crc32(header)))
-    out += header
-    for array in arrays.values():
-        data = np.ascontiguousarray(array)
-        out += data.astype(data.dtype.newbyteorder("<"), copy=False).tobytes()
-        out += b"\0" * (-len(out) % _ALIGN)
-    return bytes(out)
+    return b"".join([_HEAD.pack(_MAGIC, FORMAT, len(header), zlib.crc32(header)), header, *pieces])
 
 
 def unpack(content: bytes | NDArray[np.uint8], *, where: str) -> tuple[dict[str, Any], Arrays]:

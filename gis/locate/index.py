@@ -12,6 +12,7 @@ nothing, nor does a vertex more on a straight edge.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,13 +22,15 @@ from numpy.typing import NDArray
 
 from gis.errors import GeometryError
 from gis.locate import kernels
-from gis.locate.cells import CellTree, grow
+from gis.locate.cells import CellTree
 from gis.locate.columns import degree_columns
 from gis.locate.detail import Detail, describe
 from gis.locate.distance import Reach, survey
-from gis.locate.edges import Rings, join_rings, read_rings
+from gis.locate.edges import Rings, read_rings, refuse_invalid
 from gis.locate.file import map_file, pack, unpack, write_whole
-from gis.locate.memory import settle
+from gis.locate.growing import grow
+from gis.locate.joining import join_rings
+from gis.locate.memory import settle, settle_arrays
 from gis.locate.overlap import lay_in_sheets, overlapping_pairs
 from gis.locate.touching import first_met_among
 
@@ -102,18 +105,25 @@ class GridIndex:
         """
         named = tuple(str(code) for code in codes)
         rings, snapped = read_rings(polygons, named)
-        edges = join_rings(rings, np.ones(len(named), dtype=bool))
-        pairs = overlapping_pairs(snapped, edges)
+        # GEOS works beside the kernels: both let go of the interpreter's lock.
+        with ThreadPoolExecutor(1) as beside:
+            checked = beside.submit(refuse_invalid, snapped, named, rings.origin)
+            edges = join_rings(rings, np.ones(len(named), dtype=bool))
+            reach = survey(rings)
+            checked.result()
+            overlapping = beside.submit(overlapping_pairs, snapped, edges)
+            width, height = (int(size) + 1 for size in rings.vertices.max(axis=0))
+            whole = grow(edges, width, height) if overlap == "refuse" else None
+            pairs = overlapping.result()
         if len(pairs) and overlap == "refuse":
             raise _overlap_error(pairs, named)
         sheet = lay_in_sheets(len(named), pairs)
-        width, height = (int(size) + 1 for size in rings.vertices.max(axis=0))
-        several = [join_rings(rings, sheet == number) for number in range(int(sheet.max()) + 1) if len(pairs)]
-        sheets = tuple(grow(some, width, height) for some in several or [edges])
+        apart = [join_rings(rings, sheet == number) for number in range(int(sheet.max()) + 1) if len(pairs)]
+        sheets = (whole,) if whole else tuple(grow(some, width, height) for some in apart or [edges])
         if max(width, height) < 2**31:
             rings = replace(rings, vertices=rings.vertices.astype(np.int32))
-        # Through bytes, so that a built index and an opened one are the same thing.
-        return cls.from_bytes(cls(named, digest, rings, sheets, survey(rings)).to_bytes())
+        built = cls(named, digest, rings, sheets, reach)
+        return cls._of(built._about(), settle_arrays(built._arrays()))
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -182,13 +192,7 @@ class GridIndex:
         bytes
             For :meth:`from_bytes`.
         """
-        about = {
-            "codes": self.codes,
-            "digest": self.digest,
-            "origin": self.rings.origin,
-            "sheets": [[getattr(sheet, name) for name in _SHEET_FACTS] for sheet in self.sheets],
-        }
-        return pack(about, self._arrays())
+        return pack(self._about(), self._arrays())
 
     @classmethod
     def from_bytes(cls, content: bytes | NDArray[np.uint8], *, where: str = "index") -> GridIndex:
@@ -213,14 +217,7 @@ class GridIndex:
         """
         if isinstance(content, bytes):
             content = settle(content)
-        about, arrays = unpack(content, where=where)
-        sheets = tuple(
-            CellTree(*facts, *(arrays[f"sheet{number}.{name}"] for name in _SHEET_ARRAYS))
-            for number, facts in enumerate(about["sheets"])
-        )
-        rings = Rings(tuple(about["origin"]), *(arrays[f"rings.{name}"] for name in _RING_ARRAYS))
-        reach = Reach(*(arrays[f"reach.{name}"] for name in _REACH_ARRAYS))
-        return cls(tuple(about["codes"]), about["digest"], rings, sheets, reach)
+        return cls._of(*unpack(content, where=where))
 
     def save(self, path: Path | str) -> None:
         """Write the index into one file, in place of what was there, whole or not at all.
@@ -257,6 +254,25 @@ class GridIndex:
             If there is none, it has another version, or is damaged.
         """
         return cls.from_bytes(map_file(Path(path)), where=str(path))
+
+    @classmethod
+    def _of(cls, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> GridIndex:
+        """Put an index together from what :meth:`_about` and :meth:`_arrays` give."""
+        sheets = tuple(
+            CellTree(*facts, *(arrays[f"sheet{number}.{name}"] for name in _SHEET_ARRAYS))
+            for number, facts in enumerate(about["sheets"])
+        )
+        rings = Rings(tuple(about["origin"]), *(arrays[f"rings.{name}"] for name in _RING_ARRAYS))
+        reach = Reach(*(arrays[f"reach.{name}"] for name in _REACH_ARRAYS))
+        return cls(tuple(about["codes"]), about["digest"], rings, sheets, reach)
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "codes": self.codes,
+            "digest": self.digest,
+            "origin": self.rings.origin,
+            "sheets": [[getattr(sheet, name) for name in _SHEET_FACTS] for sheet in self.sheets],
+        }
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         arrays = {f"rings.{name}": getattr(self.rings, name) for name in _RING_ARRAYS}

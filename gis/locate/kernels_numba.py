@@ -22,7 +22,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from gis import compiling
+from gis.compiling import compiled
 from gis.lattice import STEPS_PER_DEGREE
 from gis.locate.cells import FAN, FAN_BITS, RECORD, CellTree
 from gis.locate.lines import ASK, WORDS
@@ -36,8 +36,6 @@ _BLOCK = 512
 _WORTH_A_THREAD = 1 << 17
 _SPLIT_BITS = 18
 _SPLIT_MASK = (1 << _SPLIT_BITS) - 1
-
-compiled = compiling.compiled
 
 
 def locate(tree: CellTree, origin: tuple[int, int], lon: Floats, lat: Floats, *, closed: bool) -> Owners:
@@ -297,10 +295,17 @@ def _leaf_of(x, y, entry, extent, entries):
 
 
 @compiled
+def _side(dx, dy, px, py):
+    """Give dy·px − dx·py, which may wrap round 2**64 on its way: numba takes signed numbers never to."""
+    return np.int64(np.uint64(dy) * np.uint64(px) - np.uint64(dx) * np.uint64(py))
+
+
+@compiled
 def _decide(x, y, first, last, owner, records, closed):
     touched = False
     for r in range(np.uint64(first), np.uint64(last)):
-        side = np.int64(records[r, 3]) * (x - records[r, 0]) - np.int64(records[r, 2]) * (y - records[r, 1])
+        dx, dy = np.int64(records[r, 2]), np.int64(records[r, 3])
+        side = _side(dx, dy, x - records[r, 0], y - records[r, 1])
         counts = (y >= records[r, 4]) & (y < records[r, 5]) & (side >= 0)
         owner += (records[r, 7] - records[r, 6]) if counts else 0
         touched |= side == 0
@@ -327,7 +332,7 @@ def _touching(lon, lat, extent, entries, leaves, records, found):
         for r in range(leaves[leaf, 0], leaves[leaf + 1, 0]):
             dx, dy = np.int64(records[r, 2]), np.int64(records[r, 3])
             px, py = x - records[r, 0], y - records[r, 1]
-            if dy * px - dx * py == 0 and min(dx, 0) <= px <= max(dx, 0) and 0 <= py <= dy:
+            if _side(dx, dy, px, py) == 0 and min(dx, 0) <= px <= max(dx, 0) and 0 <= py <= dy:
                 if count < len(found):
                     found[count, 0], found[count, 1] = i, r
                 count += 1
@@ -342,7 +347,7 @@ def _first_met(x, y, first, last, records):
     for r in range(first, last):
         dx, dy = np.int64(records[r, 2]), np.int64(records[r, 3])
         px, py = x - records[r, 0], y - records[r, 1]
-        if dy * px - dx * py != 0 or px < min(dx, 0) or px > max(dx, 0) or py < 0 or py > dy:
+        if _side(dx, dy, px, py) != 0 or px < min(dx, 0) or px > max(dx, 0) or py < 0 or py > dy:
             continue
         for end in range(2):
             beyond = records[r, 6] if end == 0 else records[r, 7]

@@ -27,23 +27,30 @@ WORDS = 16
 faces, two bits each: which of the owners, or ``ASK``."""
 LINES = 3
 ASK = 3
+MOST_EDGES = 6
+"""Of a leaf with lines; one with more asks its edges."""
 
 _FACES = 1 << LINES
-_MOST_EDGES = 6
 _AT_ONCE = 1 << 15
-_SHARES = {2: (0.3, -0.3, 0.05, -0.05), 3: (0.12, -0.12)}
-"""By the number of lines: places are asked about at these shares of a cell's size from where two meet."""
+PLACES_OF_TWO = (0.3, -0.3, 0.05, -0.05)
+PLACES_OF_THREE = (0.12, -0.12)
+"""Places are asked about at these shares of a cell's size from where two of its two or three lines meet."""
 
 
 def face_lines(
-    records: Ints, first: Ints, base: Ints, corner: Ints, shift: tuple[int, int], top_shift: tuple[int, int]
+    records: NDArray[np.int32] | Ints,
+    first: Ints,
+    base: Ints,
+    corner: Ints,
+    shift: tuple[int, int],
+    top_shift: tuple[int, int],
 ) -> NDArray[np.int32]:
     """Make the line of each leaf.
 
     Parameters
     ----------
     records
-        int64, shape (n, RECORD): the records of :mod:`gis.locate.cells`, grouped by leaf.
+        int32 or int64, shape (n, RECORD): the records of :mod:`gis.locate.cells`, grouped by leaf.
     first
         int64, shape (leaves + 1,): where each leaf's records begin, with the end.
     base
@@ -58,12 +65,13 @@ def face_lines(
     numpy.ndarray
         int32, shape (leaves, WORDS).
     """
+    records = records.astype(np.int64, copy=False)
     lines = np.zeros((len(base), WORDS), dtype=np.int32)
     lines[:, 15] = (1 << (2 * _FACES)) - 1  # ask about every face
     counts = np.diff(first)
     size = np.array([1 << shift[0], 1 << shift[1]])
     local = corner & (np.array([1 << top_shift[0], 1 << top_shift[1]]) - 1)
-    for count in range(1, _MOST_EDGES + 1):
+    for count in range(1, MOST_EDGES + 1):
         alike = np.flatnonzero(counts == count)
         for start in range(0, len(alike), _AT_ONCE):
             some = alike[start : start + _AT_ONCE]
@@ -145,7 +153,7 @@ def _places(a: Ints, b: Ints, c: Ints, low: Ints, size: Ints) -> list[tuple[Ints
     west, south = low
     east, north = west + size[0] - 1, south + size[1] - 1
     places = [(west, south), (east, south), (west, north), (east, north)]
-    long = np.hypot(a, b)
+    long = _length(a.astype(np.float64), b.astype(np.float64))
     ahead, up = b / long, a / long
     for one in range(len(a)):
         for other in range(one):
@@ -159,8 +167,8 @@ def _places(a: Ints, b: Ints, c: Ints, low: Ints, size: Ints) -> list[tuple[Ints
             x, y = np.clip(x, west, east), np.clip(y, south, north)
             for sign in (1, -1):
                 u, v = ahead[one] + sign * ahead[other], up[one] + sign * up[other]
-                between = np.maximum(np.hypot(u, v), 1e-9)
-                for share in _SHARES[len(a)]:
+                between = np.maximum(_length(u, v), 1e-9)
+                for share in PLACES_OF_TWO if len(a) == 2 else PLACES_OF_THREE:
                     away = share * size.min() / between
                     places.append(
                         (
@@ -169,6 +177,10 @@ def _places(a: Ints, b: Ints, c: Ints, low: Ints, size: Ints) -> list[tuple[Ints
                         )
                     )
     return places
+
+
+def _length(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.sqrt(u * u + v * v))  # np.hypot rounds otherwise than compiled code does
 
 
 def _coded(table: Ints) -> tuple[Ints, Ints]:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from gis.errors import GeometryError, InputError
 from gis.lattice import snap, to_degrees, to_lattice
 from gis.locate import distance_numba, distance_numpy, kernels_numba, kernels_numpy
-from gis.locate.edges import join_rings, read_rings
+from gis.locate.edges import read_rings
 from gis.locate.index import GridIndex
+from gis.locate.joining import join_rings
 from gis.locate.overlap import overlapping_pairs
 from gis.terms import OwnerStatus
 from tests.locate.oracle import Oracle, owners
