@@ -25,6 +25,8 @@ _HTTP_CODES = {
     413: "too_large",
     415: "wrong_type",
 }
+_NO_FIELDS = {"query", "path", "header", "float", "str"}
+"""Parts of pydantic's places that are no field's name: where it came in, and which of two types it tried."""
 _NO_JSON = "the body is no JSON"
 _HTTP_MENDS = {
     404: "see /openapi.json for every address",
@@ -124,7 +126,7 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 def _place(error: dict[str, Any]) -> str:
     if error["type"] == "json_invalid":
         return f"body, character {error['loc'][-1]}"
-    parts = [str(part) for part in error["loc"] if part not in {"query", "path", "header"}]
+    parts = [str(part) for part in error["loc"] if part not in _NO_FIELDS]
     return ".".join(parts) if parts else "body"
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictStr
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from gis.service.access import Actor
 from gis.service.api.json_response import JsonResponse
-from gis.service.api.state import TheActor, TheService, client_of, when_it_was
+from gis.service.api.state import Key, Service, TheActor, TheService, client_of, when_it_was
 from gis.service.dispatch import dispatching, photos, queue
+from gis.service.dispatch.once import once
 from gis.service.dispatch.reporting import OPEN_STATES
 from gis.service.dispatch.steps import Step
 from gis.service.dispatch.visits import record_visit
@@ -40,8 +43,8 @@ class AssignBody(StepBody):
 class MoveBody(StepBody):
     """To another position."""
 
-    lon: float | str
-    lat: float | str
+    lon: StrictFloat | StrictStr
+    lat: StrictFloat | StrictStr
     crs: str | None = None
     accuracy_m: float | None = None
     confidence: float | None = None
@@ -129,61 +132,81 @@ def incident_photo(service: TheService, actor: TheActor, number: str) -> Respons
 
 
 @router.post("/incidents/{number}/assign", summary="Give it to a grid by hand, or transfer it; with a reason")
-def assign(service: TheService, actor: TheActor, number: str, body: AssignBody) -> JsonResponse:
+def assign(
+    service: TheService, actor: TheActor, number: str, body: AssignBody, key: Key = None
+) -> JsonResponse:
     """Assign or transfer."""
-    with service.database.connection() as connection:
-        dispatching.assign(connection, number, body.grid_code, _step(actor, body))
-        return JsonResponse(queue.one_incident(connection, actor, number))
+    return _made(
+        service,
+        actor,
+        number,
+        "assign",
+        body,
+        key,
+        lambda connection, number, step: dispatching.assign(connection, number, body.grid_code, step),
+    )
 
 
 @router.post("/incidents/{number}/accept", summary="Take it on")
-def accept(service: TheService, actor: TheActor, number: str, body: StepBody) -> JsonResponse:
+def accept(
+    service: TheService, actor: TheActor, number: str, body: StepBody, key: Key = None
+) -> JsonResponse:
     """Accept."""
-    with service.database.connection() as connection:
-        dispatching.accept(connection, number, _step(actor, body))
-        return JsonResponse(queue.one_incident(connection, actor, number))
+    return _made(service, actor, number, "accept", body, key, dispatching.accept)
 
 
 @router.post("/incidents/{number}/resolve", summary="Close it, with what was done")
-def resolve(service: TheService, actor: TheActor, number: str, body: StepBody) -> JsonResponse:
+def resolve(
+    service: TheService, actor: TheActor, number: str, body: StepBody, key: Key = None
+) -> JsonResponse:
     """Resolve."""
-    with service.database.connection() as connection:
-        dispatching.resolve(connection, number, _step(actor, body))
-        return JsonResponse(queue.one_incident(connection, actor, number))
+    return _made(service, actor, number, "resolve", body, key, dispatching.resolve)
 
 
 @router.post("/incidents/{number}/escalate", summary="Report it up: to the community, then the street")
-def escalate(service: TheService, actor: TheActor, number: str, body: StepBody) -> JsonResponse:
+def escalate(
+    service: TheService, actor: TheActor, number: str, body: StepBody, key: Key = None
+) -> JsonResponse:
     """Escalate."""
-    with service.database.connection() as connection:
-        dispatching.escalate(connection, number, _step(actor, body))
-        return JsonResponse(queue.one_incident(connection, actor, number))
+    return _made(service, actor, number, "escalate", body, key, dispatching.escalate)
 
 
 @router.post("/incidents/{number}/return", summary="Return it one level, or to the queue; with a reason")
-def give_back(service: TheService, actor: TheActor, number: str, body: StepBody) -> JsonResponse:
-    """Return."""
-    with service.database.connection() as connection:
-        dispatching.give_back(connection, number, _step(actor, body))
-        return JsonResponse({"incident_number": number})
+def give_back(
+    service: TheService, actor: TheActor, number: str, body: StepBody, key: Key = None
+) -> JsonResponse:
+    """Return. Who returns it may not reach it any more, so only its number is told."""
+    return _made(service, actor, number, "return", body, key, dispatching.give_back, shown=None)
 
 
 @router.post("/incidents/{number}/move", summary="Correct its position; another owner is offered")
-def move(service: TheService, actor: TheActor, number: str, body: MoveBody) -> JsonResponse:
+def move(service: TheService, actor: TheActor, number: str, body: MoveBody, key: Key = None) -> JsonResponse:
     """Move the pin."""
     position = body.model_dump(include={"lon", "lat", "crs", "accuracy_m", "confidence"})
     counties = service.current.in_force.counties
-    with service.database.connection() as connection:
-        done = dispatching.move(connection, counties, service.settings, number, position, _step(actor, body))
-        return JsonResponse({**queue.one_incident(connection, actor, number), "offer": done["offer"]})
+
+    def moved(connection: Connection, number: str, step: Step) -> dict[str, Any]:
+        done = dispatching.move(connection, counties, service.settings, number, position, step)
+        return {"offer": done["offer"]}
+
+    return _made(service, actor, number, "move", body, key, moved)
 
 
 @router.post("/incidents/{number}/merge", summary="Merge it into the one that it doubles")
-def merge(service: TheService, actor: TheActor, number: str, body: MergeBody) -> JsonResponse:
+def merge(
+    service: TheService, actor: TheActor, number: str, body: MergeBody, key: Key = None
+) -> JsonResponse:
     """Merge."""
-    with service.database.connection() as connection:
-        dispatching.merge(connection, number, body.into, _step(actor, body))
-        return JsonResponse(queue.one_incident(connection, actor, body.into))
+    return _made(
+        service,
+        actor,
+        number,
+        "merge",
+        body,
+        key,
+        lambda connection, number, step: dispatching.merge(connection, number, body.into, step),
+        shown=body.into,
+    )
 
 
 @router.post("/follow", summary="Follow what I reported")
@@ -196,22 +219,57 @@ def follow(request: Request, service: TheService, body: FollowBody) -> JsonRespo
 
 
 @router.post("/incidents/{number}/rating", summary="Rate what I reported, once it is resolved")
-def rate(request: Request, service: TheService, number: str, body: RateBody) -> JsonResponse:
+def rate(request: Request, service: TheService, number: str, body: RateBody, key: Key = None) -> JsonResponse:
     """Rate, as the resident who reported it."""
     service.limiter.take(client_of(request))
-    with service.database.connection() as connection:
+    asked = {"act": "rate", "incident_number": number, **body.model_dump()}
+
+    def rated() -> dict[str, Any]:
         dispatching.rate(connection, number, body.follow_up, body.stars)
+        return {}
+
+    with service.database.connection() as connection:
+        once(connection, "resident", key, asked, rated)
     return JsonResponse({"incident_number": number, "rating": body.stars})
 
 
 @router.post("/visits", status_code=201, summary="Record a grid worker's visit, for the statistics")
-def visit(service: TheService, actor: TheActor, body: VisitBody) -> JsonResponse:
+def visit(service: TheService, actor: TheActor, body: VisitBody, key: Key = None) -> JsonResponse:
     """Record a visit."""
     when = when_it_was(body.visited_at) if body.visited_at else dt.datetime.now(dt.UTC)
-    with service.database.connection() as connection:
+
+    def visited() -> dict[str, Any]:
         record_visit(connection, actor, body.grid_code, when=when, kind=body.kind, households=body.households)
-    return JsonResponse({"grid_code": body.grid_code, "visited_at": when}, status_code=201)
+        return {"grid_code": body.grid_code, "visited_at": when.isoformat()}
+
+    with service.database.connection() as connection:
+        done = once(connection, actor.name, key, {"act": "visit", **body.model_dump()}, visited)
+    return JsonResponse(dict(done), status_code=201)
 
 
-def _step(actor: Actor, body: StepBody) -> Step:
-    return Step(actor, body.version, body.reason)
+def _made(
+    service: Service,
+    actor: Actor,
+    number: str,
+    name: str,
+    body: StepBody,
+    key: str | None,
+    act: Callable[[Connection, str, Step], Mapping[str, Any] | str],
+    *,
+    shown: str | None = "",
+) -> JsonResponse:
+    """Make a step, once for a key, and answer with the incident as it is now.
+
+    ``shown`` is another incident to answer with, or None for none but its number.
+    """
+    asked = {"act": name, "incident_number": number, **body.model_dump()}
+    with service.database.connection() as connection:
+
+        def made() -> Mapping[str, Any]:
+            done = act(connection, number, Step(actor, body.version, body.reason))
+            return done if isinstance(done, Mapping) else {}
+
+        kept = once(connection, actor.name, key, asked, made)
+        if shown is None:
+            return JsonResponse({"incident_number": number})
+        return JsonResponse({**queue.one_incident(connection, actor, shown or number), **kept})

@@ -7,14 +7,14 @@ import datetime as dt
 from concurrent.futures import Future
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Header, Request, UploadFile
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictStr
 from starlette.concurrency import run_in_threadpool
 
 from gis.errors import ConflictError, InputError
 from gis.service.access import require
 from gis.service.api.json_response import JsonResponse
-from gis.service.api.state import TheActor, TheService, TheToken, client_of, when_it_was
+from gis.service.api.state import Key, TheActor, TheService, TheToken, client_of, when_it_was
 from gis.service.dispatch import photos
 from gis.service.dispatch.reporting import Report, Reported, Sent
 from gis.service.dispatch.reports import LONGEST_TEXT
@@ -26,10 +26,6 @@ PUBLIC_ACTOR = "resident"
 PUBLIC_SOURCE = "resident_snapshot"
 BATCH_ROWS = 1000
 
-Key = Annotated[
-    str | None, Header(alias="Idempotency-Key", description="The same key again: the same incident")
-]
-
 
 class ReportBody(BaseModel):
     """A report."""
@@ -39,8 +35,9 @@ class ReportBody(BaseModel):
     category: str = Field(max_length=100)
     text: str = Field(min_length=1, max_length=LONGEST_TEXT)
     source: str = Field(PUBLIC_SOURCE, max_length=100)
-    lon: float | str | None = Field(None, description="Longitude, or easting")
-    lat: float | str | None = Field(None, description="Latitude, or northing")
+    # Strict: true is no 1.
+    lon: StrictFloat | StrictStr | None = Field(None, description="Longitude, or easting")
+    lat: StrictFloat | StrictStr | None = Field(None, description="Latitude, or northing")
     crs: str | None = Field(None, description="Their datum; required with them")
     accuracy_m: float | None = None
     confidence: float | None = None

@@ -202,6 +202,10 @@ async def asked_language(
     return as_language(lang or request.headers.get("accept-language"))
 
 
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", description="The same key again: done once, and the same answer"),
+]
 TheToken = Annotated[str | None, Depends(bearer)]
 TheService = Annotated[Service, Depends(service_of)]
 TheActor = Annotated[Actor, Depends(current_actor)]

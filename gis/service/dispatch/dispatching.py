@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, select
 from gis.errors import InputError, NotFoundError, RuleError, UnauthorisedError
 from gis.layers.division import Division
 from gis.layers.follow_up import FollowUp
-from gis.layers.grid import Grid
+from gis.layers.grid import GridBoundary
 from gis.layers.incident import Incident
 from gis.service.dispatch.reports import hash_of_code
 from gis.service.dispatch.rows import ownership, position_of
@@ -72,9 +72,14 @@ def assign(connection: Connection, number: str, grid_code: str, step: Step) -> s
     """
     incident = take_for(connection, number, "assigned", step)
     reason = reason_of(step)
-    grid = connection.execute(select(Grid.grid_code).where(Grid.grid_code == grid_code)).first()
-    if grid is None:
-        raise NotFoundError(f"there is no grid {grid_code}", where="grid_code")
+    # A code outlives its grid: what was given to one that is no more would be nobody's.
+    in_force = select(GridBoundary.id).where(
+        GridBoundary.grid_code == grid_code, GridBoundary.valid.contains(now())
+    )
+    if connection.execute(in_force).first() is None:
+        raise NotFoundError(
+            f"there is no grid {grid_code[:40]} in force", where="grid_code", mend="choose one on the map"
+        )
     if grid_code[:6] != incident.county_code[:6]:
         raise InputError(
             "this grid is in another county", where="grid_code", mend="transfer within the county"

@@ -19,7 +19,7 @@ from gis.service.access import Actor, actors_of, require, unauthorised
 from gis.service.dispatch.addresses import sure_place
 from gis.service.dispatch.doubles import OPEN_STATES
 from gis.service.dispatch.report_writing import Sent, Weighed, write_reports
-from gis.service.dispatch.reports import Report, Reported, digest, follow_up_code
+from gis.service.dispatch.reports import Report, Reported, check_key, digest, follow_up_code
 from gis.service.dispatch.rows import MACHINE
 from gis.service.owning.compiled import Compiled
 from gis.service.owning.locating import Answer, locate
@@ -148,10 +148,8 @@ def report_many(
 
 def _check(one: Sent) -> None:
     one.said.check()
-    if one.key is not None and (not 8 <= len(one.key) <= 200 or not one.key.isprintable()):
-        raise InputError(
-            "an Idempotency-Key has 8 to 200 characters", where="Idempotency-Key", mend="send a UUID"
-        )
+    if one.key is not None:
+        check_key(one.key)
 
 
 def _actor(one: Sent, who: Mapping[str, Actor]) -> tuple[str, str | None]:

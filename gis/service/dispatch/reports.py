@@ -166,6 +166,25 @@ def hash_of_code(code: str) -> str:
     return digest(code.upper().replace(" ", "").replace("-", ""))
 
 
+def check_key(key: str) -> None:
+    """Make sure that an Idempotency-Key is one.
+
+    Parameters
+    ----------
+    key
+        As it was sent.
+
+    Raises
+    ------
+    InputError
+        If it is too short to be anybody's own, too long, or holds what cannot be printed.
+    """
+    if not 8 <= len(key) <= 200 or not key.isprintable():
+        raise InputError(
+            "an Idempotency-Key has 8 to 200 characters", where="Idempotency-Key", mend="send a UUID"
+        )
+
+
 def digest(value: str) -> str:
     """Return the SHA-256 of a text, in hexadecimal digits.
 

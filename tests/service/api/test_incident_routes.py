@@ -134,6 +134,97 @@ def test_many_at_once_with_one_key_are_one_incident(town: Town) -> None:
     assert count(town) == 1
 
 
+def test_a_step_that_is_sent_again_is_made_once(town: Town) -> None:
+    number = report(town, **INSIDE_ONE).json()["incident_number"]
+    double = report(town, **INSIDE_ONE).json()["incident_number"]
+    away = {"lon": MIDDLE + 0.005, "lat": SOUTH + 0.005, "crs": "cgcs2000"}
+    steps: list[tuple[str, str, dict[str, Any]]] = [
+        (number, "escalate", {"reason": "超出职责"}),
+        (number, "return", {"reason": "可在网格解决"}),
+        (number, "move", away),
+        (number, "assign", {"grid_code": TWO, "reason": "位置更正"}),
+        (double, "merge", {"into": number}),
+        (number, "accept", {}),
+        (number, "resolve", {"reason": "已处理"}),
+    ]
+    history = 2
+    for at, (which, what, body) in enumerate(steps):
+
+        def send(
+            _: int, which: str = which, what: str = what, body: Any = body, at: int = at
+        ) -> httpx.Response:
+            headers = {**town.as_("dispatcher"), "Idempotency-Key": f"step number {at}"}
+            return httpx.post(
+                f"{town.address}/api/v1/incidents/{which}/{what}", json=body, headers=headers, timeout=60
+            )
+
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(send, range(4)))
+        assert [one.status_code for one in answers] == [200] * 4, answers[-1].text
+        assert send(0).status_code == 200
+        offers = {one.json().get("offer") for one in answers}
+        assert offers == ({TWO} if what == "move" else {None})
+        history += 1
+        now = town.client.get(f"/api/v1/incidents/{number}", headers=town.as_("dispatcher")).json()
+        assert len(now["history"]) == history, what
+    used = town.client.post(
+        f"/api/v1/incidents/{number}/escalate",
+        json={"reason": "x"},
+        headers={**town.as_("dispatcher"), "Idempotency-Key": "step number 0"},
+    )
+    assert (used.status_code, used.json()["error"]["where"]) == (409, "Idempotency-Key")
+
+
+def test_a_step_that_failed_may_be_made_with_the_same_key(town: Town) -> None:
+    number = report(town, **INSIDE_ONE).json()["incident_number"]
+    headers = {**town.as_("dispatcher"), "Idempotency-Key": "the only key"}
+    path = f"/api/v1/incidents/{number}/resolve"
+    early = town.client.post(path, json={"reason": "x"}, headers=headers)
+    assert early.json()["error"]["code"] == "rule_broken"
+    act(town, number, "accept")
+    assert town.client.post(path, json={"reason": "x"}, headers=headers).status_code == 200
+    short = town.client.post(path, json={"reason": "x"}, headers={**headers, "Idempotency-Key": "short"})
+    assert short.json()["error"]["where"] == "Idempotency-Key"
+
+
+def test_a_rating_and_a_visit_that_are_sent_again_count_once(town: Town) -> None:
+    reported = report(town, role=None, **INSIDE_ONE).json()
+    number = reported["incident_number"]
+    act(town, number, "accept")
+    act(town, number, "resolve", reason="x")
+    key = {"Idempotency-Key": "rated but once"}
+    for _ in range(2):
+        rated = town.client.post(
+            f"/api/v1/incidents/{number}/rating",
+            json={"follow_up": reported["follow_up"], "stars": 5},
+            headers=key,
+        )
+        assert rated.status_code == 200, rated.text
+    told = [
+        town.client.post("/api/v1/visits", json={"grid_code": ONE}, headers={**town.as_("dispatcher"), **key})
+        for _ in range(2)
+    ]
+    assert [one.status_code for one in told] == [201, 201]
+    assert told[0].json() == told[1].json()
+    with town.database.connection() as connection:
+        assert connection.execute(text("SELECT count(*) FROM wangge.visit")).scalar_one() == 1
+
+
+def test_nothing_is_given_to_a_grid_that_is_no_more(town: Town) -> None:
+    number = report(town, **INSIDE_ONE).json()["incident_number"]
+    with town.database.connection() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO wangge.grid (grid_code, grid_type, community_code) VALUES (:code, 'basic', :in)"
+            ),
+            {"code": COMMUNITY + "009", "in": COMMUNITY},
+        )
+    for code in (COMMUNITY + "009", "nonsense"):
+        refused = act(town, number, "assign", grid_code=code, reason="x")
+        assert refused.status_code == 404
+        assert "in force" in refused.json()["error"]["message"]
+
+
 def test_escalate_and_return(town: Town) -> None:
     number = report(town, **INSIDE_ONE).json()["incident_number"]
     assert act(town, number, "escalate", reason="超出职责").json()["division_code"] == COMMUNITY
@@ -202,6 +293,8 @@ def test_who_may_not_is_told_so(town: Town) -> None:
         ({"text": " "}, "text"),
         ({"lon": 111.6}, "lon, lat"),
         ({"lon": 111.6, "lat": 40.8}, "crs"),
+        ({"lon": True, "lat": 40.8, "crs": "wgs84"}, "body.lon"),
+        ({"lon": [111.6], "lat": 40.8, "crs": "wgs84"}, "body.lon"),
         ({"lon": SOUTH + 0.005, "lat": MIDDLE, "crs": "wgs84"}, "lon, lat"),
         ({"reported_at": "2099-01-01T00:00:00"}, "reported_at"),
         ({"nonsense": 1}, "nonsense"),
