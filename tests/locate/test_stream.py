@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import shapely
 
 from gis.crs import GCJ02, from_storage
 from gis.errors import InputError
@@ -66,6 +67,27 @@ def test_detail_and_fewer_columns(source, tmp_path):
     np.testing.assert_array_equal(after["margin_m"].to_numpy(), detail.margin_m)
     np.testing.assert_array_equal(after["distance_m"].to_numpy(), detail.distance_m)
     assert {"inside", "edge", "outside", "invalid"} == set(after["status"])
+
+
+def test_of_many_codes_only_those_that_occur_are_listed(source, tmp_path, monkeypatch):
+    usual, narrowed = tmp_path / "usual.parquet", tmp_path / "narrowed.parquet"
+    assign_parquet(INDEX, source, usual, detail=True)
+    monkeypatch.setattr(stream, "_MANY_CODES", 3)
+    assign_parquet(INDEX, source, narrowed, detail=True)
+    assert pq.read_table(narrowed).to_pandas().equals(pq.read_table(usual).to_pandas())
+    inside = shapely.centroid(GRIDS[[7, 3]])
+    batch = pa.record_batch({"lon": [*shapely.get_x(inside), 0.0], "lat": [*shapely.get_y(inside), 0.0]})
+    grid = stream.assign_batch(INDEX, batch)[0]["grid"]
+    assert grid.to_pylist() == [CODES[7], CODES[3], None]
+    assert grid.dictionary.to_pylist() == [CODES[3], CODES[7]]
+
+
+def test_columns_of_the_users_own_keep_their_statistics(source, tmp_path):
+    assign_parquet(INDEX, source, tmp_path / "out.parquet")
+    group = pq.ParquetFile(tmp_path / "out.parquet").metadata.row_group(0)
+    said = {group.column(i).path_in_schema: group.column(i).statistics for i in range(group.num_columns)}
+    assert (said["id"].min, said["id"].max, said["text"].min) == (0, 699, "a")
+    assert said["grid"] is None
 
 
 def test_another_datum_is_converted(source, tmp_path):
