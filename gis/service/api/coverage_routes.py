@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from gis.service.access import Actor, require
@@ -29,6 +29,22 @@ Speed = Annotated[
     float | None, Query(ge=0.1, le=5, description="Metres a second, in place of the group's speed")
 ]
 Count = Annotated[int, Query(ge=1, le=5, description="How many new points")]
+
+
+async def _asked(
+    minutes: Minutes = 15.0, group: WalkingGroup = "adult", speed: Speed = None
+) -> dict[str, Any]:
+    return {"limit_minutes": minutes, "group": group, "speed_m_s": speed}
+
+
+async def _shown(language: TheLanguage, category: str | None = None, count: Count = 1) -> dict[str, Any]:
+    return {"category": category, "count": count, "language": language}
+
+
+Asked = Annotated[dict[str, Any], Depends(_asked)]
+"""How far is near enough, and for whom."""
+Shown = Annotated[dict[str, Any], Depends(_shown)]
+"""What of it a page shows."""
 
 
 def _measured(service: Service, actor: Actor, community_code: str, **asked: Any) -> walking.CommunityCoverage:
@@ -78,12 +94,9 @@ def coverage(
     service: TheService,
     actor: TheActor,
     community_code: str,
-    minutes: Minutes = 15.0,
-    group: WalkingGroup = "adult",
-    speed: Speed = None,
+    asked: Asked,
 ) -> JsonResponse:
     """Count the households within reach of each category, by grid and in all, for planners."""
-    asked = {"limit_minutes": minutes, "group": group, "speed_m_s": speed}
     return JsonResponse(_measured(service, actor, community_code, **asked).as_dict())
 
 
@@ -96,14 +109,11 @@ def left_out(
     actor: TheActor,
     community_code: str,
     category: str,
-    minutes: Minutes = 15.0,
-    group: WalkingGroup = "adult",
-    speed: Speed = None,
+    asked: Asked,
     count: Count = 1,
     goal: Annotated[Literal["cover", "shorten"], Query(description="What they are to achieve")] = "cover",
 ) -> JsonResponse:
     """List the homes that are too far from a category, and the best places for new points with their gain."""
-    asked = {"limit_minutes": minutes, "group": group, "speed_m_s": speed}
     measured = _measured(service, actor, community_code, **asked)
     suggested = suggest_points(measured, category, count, goal=goal)
     known = category in measured.coverage.categories
@@ -124,16 +134,10 @@ def page_data(
     request: Request,
     actor: TheActor,
     community_code: str,
-    language: TheLanguage,
-    category: str | None = None,
-    minutes: Minutes = 15.0,
-    group: WalkingGroup = "adult",
-    speed: Speed = None,
-    count: Count = 1,
+    asked: Asked,
+    shown: Shown,
 ) -> Response:
     """Give everything that the page shows, shapes included, for every category."""
-    asked = {"limit_minutes": minutes, "group": group, "speed_m_s": speed}
-    shown = {"category": category, "count": count, "language": language}
     content = _kept(request, actor, community_code, asked, shown, _data)
     return Response(content, media_type=JsonResponse.media_type)
 
@@ -147,16 +151,10 @@ def page_file(
     request: Request,
     actor: TheActor,
     community_code: str,
-    language: TheLanguage,
-    category: str | None = None,
-    minutes: Minutes = 15.0,
-    group: WalkingGroup = "adult",
-    speed: Speed = None,
-    count: Count = 1,
+    asked: Asked,
+    shown: Shown,
 ) -> Response:
     """Make the page as one file that opens anywhere, to be handed on."""
-    asked = {"limit_minutes": minutes, "group": group, "speed_m_s": speed}
-    shown = {"category": category, "count": count, "language": language}
     content = _kept(request, actor, community_code, asked, shown, _file)
     name = f"coverage-{community_code}.html"
     return HTMLResponse(content, headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -97,22 +97,13 @@ def report_snapshot(
     )
     if token is None:
         service.limiter.take(client_of(request))
-    name = offered = None
-    if photo is not None and photo.filename:
-        clean = photos.clean_photo(photo.file.read(photos.LARGEST_BYTES + 1))
-        name = photos.store_photo(clean.content, service.photos)
-        offered = clean.position
-    try:
-        done = service.intake.send(_sent(token, _said(body, name, public=token is None), key, None)).result()
-    except BaseException:
-        photos.forget_photo(name, service.photos)
-        raise
-    if done.again:
-        photos.forget_photo(name, service.photos)
-    answer = done.as_dict()
-    if offered is not None and lon is None:
-        answer["photo_position"] = {"lon": offered[0], "lat": offered[1], "crs": "wgs84"}
-    return JsonResponse(answer, status_code=200 if done.again else 201)
+    sent = photo.file if photo is not None and photo.filename else None
+    with photos.taken_photo(sent, service.photos) as taken:
+        said = _said(body, taken.name, public=token is None)
+        done = service.intake.send(_sent(token, said, key, None)).result()
+        taken.again = done.again
+    offered = taken.offered() if lon is None else {}
+    return JsonResponse({**done.as_dict(), **offered}, status_code=200 if done.again else 201)
 
 
 @router.post("/incidents/photo-position", summary="The position inside a photo; nothing is stored")

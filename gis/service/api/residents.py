@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, File, Form, Header, Request, UploadFile
+from fastapi import APIRouter, File, Form, Request, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis.service.access import require
 from gis.service.api import coverage_routes
 from gis.service.api.json_response import JsonResponse
-from gis.service.api.state import TheActor, TheService
+from gis.service.api.state import Key, TheActor, TheService, client_of
 from gis.service.dispatch import photos
 from gis.service.residents import verifying
 from gis.terms import Role
@@ -46,10 +46,10 @@ def wrong_entry(
     service: TheService,
     point_code: str,
     body: WrongEntryBody,
-    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+    key: Key = None,
 ) -> JsonResponse:
     """Take a resident's word that an entry is wrong, at a limited rate; it becomes an incident."""
-    service.limiter.take(request.client.host if request.client else "unknown")
+    service.limiter.take(client_of(request))
     with service.database.connection() as connection:
         done = verifying.report_wrong_entry(
             connection,
@@ -79,39 +79,29 @@ def wrong_entry_snapshot(
     photo: Annotated[UploadFile | None, File()] = None,
     lon: Annotated[float | None, Form(ge=-180, le=180, description="Where it is, in WGS84")] = None,
     lat: Annotated[float | None, Form(ge=-90, le=90)] = None,
-    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+    key: Key = None,
 ) -> JsonResponse:
     """Take a resident's word with a photo, which is stored without anything but the picture.
 
     The position inside is offered in the answer and goes no further unless it is sent as ``lon``, ``lat``.
     """
-    service.limiter.take(request.client.host if request.client else "unknown")
-    name = offered = None
-    if photo is not None and photo.filename:
-        clean = photos.clean_photo(photo.file.read(photos.LARGEST_BYTES + 1))
-        name, offered = photos.store_photo(clean.content, service.photos), clean.position
-    try:
-        with service.database.connection() as connection:
-            done = verifying.report_wrong_entry(
-                connection,
-                service.current.in_force.counties,
-                service.settings,
-                point_code,
-                what,
-                words=words.strip(),
-                reporter=(reporter or "").strip() or None,
-                key=key,
-                photo=name,
-                seen_at=None if lon is None or lat is None else (lon, lat),
-            )
-    except BaseException:
-        photos.forget_photo(name, service.photos)
-        raise
-    if done.again:
-        photos.forget_photo(name, service.photos)
-    answer = done.as_dict()
-    if offered is not None and lon is None:
-        answer["photo_position"] = {"lon": offered[0], "lat": offered[1], "crs": "wgs84"}
+    service.limiter.take(client_of(request))
+    sent = photo.file if photo is not None and photo.filename else None
+    with photos.taken_photo(sent, service.photos) as taken, service.database.connection() as connection:
+        done = verifying.report_wrong_entry(
+            connection,
+            service.current.in_force.counties,
+            service.settings,
+            point_code,
+            what,
+            words=words.strip(),
+            reporter=(reporter or "").strip() or None,
+            key=key,
+            photo=taken.name,
+            seen_at=None if lon is None or lat is None else (lon, lat),
+        )
+        taken.again = done.again
+    answer = {**done.as_dict(), **(taken.offered() if lon is None else {})}
     return JsonResponse(answer, status_code=200 if done.again else 201)
 
 

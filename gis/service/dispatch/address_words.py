@@ -19,6 +19,9 @@ _NUMERAL = re.compile(r"([零〇一二三四五六七八九十百两]+)(?=号|�
 _NOISE = re.compile(r"[\s,。,、;:·.()\[\]【】《》「」'\"“”‘’!?/\\|_~—–-]+")
 _BUILDING = re.compile(r"([a-z]?\d+[a-z]?)(?:号楼|号院?楼|栋|幢|座|号|#楼?|楼)(?!院|路|街|线)")
 _BUILDING_WORD = "号楼"
+# 光明小区2-3-501 and 2-501 mean building 2, unit 3, room 501; a room of two digits needs its unit.
+_SHORT = re.compile(r"(?<![\d-])-?(\d{1,3})-(?:(\d{1,2})-(\d{2,4})|(\d{3,4}))室?\s*$")
+_HYPHENS = re.compile(r"[‐-―−]")
 _WITHIN = re.compile(r"\d+(?:单元|门|层|室|户)|\d+$")
 _ABOVE = re.compile(
     r"^(?:[^省市区县旗]{2,6}(?:省|自治区))?(?:[^市区县旗]{2,6}市)?(?:[^市区县旗]{1,5}(?<![小社园街])(?:区|县|旗))?(?=.{2})"
@@ -58,7 +61,8 @@ def plain(address: str) -> str:
     str
         Half width, simplified, lower case, Arabic numerals before unit words, no spaces or marks.
     """
-    half = unicodedata.normalize("NFKC", address).lower()
+    half = _HYPHENS.sub("-", unicodedata.normalize("NFKC", address).lower())
+    half = _SHORT.sub(lambda found: f"{found[1]}{_BUILDING_WORD}{found[3] or found[4]}室", half)
     simple: str = _simplifier().convert(half)
     return _NOISE.sub("", _NUMERAL.sub(lambda found: str(_value(found[1])), simple))
 

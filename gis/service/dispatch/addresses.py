@@ -270,7 +270,7 @@ def _names(connection: Connection, county_code: str) -> list[dict[str, Any]]:
 
 
 def _building_names(row: Any, compound: list[str]) -> list[tuple[str, str | None]]:
-    shown = f"{compound[0]}{row.number}"
+    shown = f"{compound[0]}{row.number}" + ("号楼" if row.number.isdigit() else "")
     return [(shown, building_key(plain(name), row.number)) for name in compound]
 
 

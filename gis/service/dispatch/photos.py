@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -17,6 +21,7 @@ _LONGEST_SIDE = 2048
 _QUALITY = 85
 _GPS = 0x8825
 _FORMATS = ("JPEG", "PNG", "WEBP")
+_AT_ONCE = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,31 @@ class Photo:
 
     content: bytes
     position: tuple[float, float] | None
+
+
+@dataclass
+class TakenPhoto:
+    """The photo of a report that is being taken in.
+
+    Attributes
+    ----------
+    name
+        The name that it is stored under; None: there is none.
+    position
+        Longitude and latitude in WGS84 that were inside, to be offered.
+    again
+        Whether its report was there already, so that the photo is one too many.
+    """
+
+    name: str | None = None
+    position: tuple[float, float] | None = None
+    again: bool = False
+
+    def offered(self) -> dict[str, Any]:
+        """Return what the answer offers: ``photo_position``, or nothing."""
+        if self.position is None:
+            return {}
+        return {"photo_position": {"lon": self.position[0], "lat": self.position[1], "crs": "wgs84"}}
 
 
 def clean_photo(content: bytes) -> Photo:
@@ -58,9 +88,10 @@ def clean_photo(content: bytes) -> Photo:
     if len(content) > LARGEST_BYTES:
         raise TooLargeError("the photo is larger than 12 MB", where="photo", mend="send it smaller")
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+        # A large picture takes hundreds of megabytes while it is read: they are read a few at a time.
+        with _AT_ONCE, Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
             if picture.width * picture.height > _LARGEST_PIXELS:
-                raise TooLargeError("the photo has too many pixels", where="photo", mend="send it smaller")
+                raise _too_many_pixels()
             position = _position(picture)
             picture.draft("RGB", (_LONGEST_SIDE, _LONGEST_SIDE))
             upright = ImageOps.exif_transpose(picture)
@@ -69,13 +100,19 @@ def clean_photo(content: bytes) -> Photo:
             plain = Image.new("RGB", upright.size, "white")
             rgba = upright.convert("RGBA")
             plain.paste(rgba, mask=rgba.getchannel("A"))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise InputError(
             "this is no photo that can be read", where="photo", mend="send JPEG, PNG or WebP"
         ) from error
     out = io.BytesIO()
     plain.save(out, "JPEG", quality=_QUALITY, optimize=True)
     return Photo(out.getvalue(), position)
+
+
+def _too_many_pixels() -> TooLargeError:
+    return TooLargeError("the photo has too many pixels", where="photo", mend="send it smaller")
 
 
 def store_photo(content: bytes, folder: Path) -> str:
@@ -97,6 +134,35 @@ def store_photo(content: bytes, folder: Path) -> str:
     name = f"{secrets.token_hex(16)}.jpg"
     (folder / name).write_bytes(content)
     return name
+
+
+@contextmanager
+def taken_photo(sent: BinaryIO | None, folder: Path) -> Iterator[TakenPhoto]:
+    """Clean and store the photo of a report, and remove it again where the report is not taken.
+
+    Parameters
+    ----------
+    sent
+        The photo as it was sent, open; None: there is none.
+    folder
+        Where photos are.
+
+    Yields
+    ------
+    TakenPhoto
+        Its name and position; set ``again`` where its report was there already.
+    """
+    taken = TakenPhoto()
+    if sent is not None:
+        clean = clean_photo(sent.read(LARGEST_BYTES + 1))
+        taken = TakenPhoto(store_photo(clean.content, folder), clean.position)
+    try:
+        yield taken
+    except BaseException:
+        forget_photo(taken.name, folder)
+        raise
+    if taken.again:
+        forget_photo(taken.name, folder)
 
 
 def read_photo(name: str, folder: Path) -> bytes:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
 import pytest
 
+from gis.service.api.app import create_app
 from gis.service.dispatch.address_words import likeness, plain, take_apart
-from tests.service.conftest import COMMUNITY, SOUTH, WEST, Town
+from gis.service.dispatch.addresses import Place
+from tests.service.conftest import COMMUNITY, SOUTH, WEST, Town, serving
 
 TWO_OF_LIGHT = COMMUNITY + "00002"
 
@@ -18,6 +24,10 @@ TWO_OF_LIGHT = COMMUNITY + "00002"
         ("内蒙古自治区呼和浩特市回民区 光明里 2栋501室", "光明里", "2"),
         ("光明小区12#", "光明小区", "12"),
         ("光明小区十二幢", "光明小区", "12"),
+        ("光明小区2-3-501", "光明小区", "2"),
+        ("光明小区 —２－５０１室", "光明小区", "2"),
+        ("光明小区-12-1-1201", "光明小区", "12"),
+        ("0471-123", "0471123", None),
         ("光明社区服务站", "光明社区服务站", None),
         ("老机械厂宿舍附近", "老机械厂宿舍", None),
     ],
@@ -42,7 +52,14 @@ def test_likeness_is_a_likeness() -> None:
 @pytest.mark.database
 @pytest.mark.parametrize(
     "said",
-    ["光明小区2号楼", "光明小區二號樓", "光明里2栋", "老机械厂宿舍２幢", "回民区光明小区2号楼3单元501"],
+    [
+        "光明小区2号楼",
+        "光明小區二號樓",
+        "光明里2栋",
+        "老机械厂宿舍２幢",
+        "回民区光明小区2号楼3单元501",
+        "光明小区2-3-501",
+    ],
 )
 def test_a_building_is_found_by_every_name_of_its_compound(shared_town: Town, said: str) -> None:
     found = shared_town.client.get("/api/v1/addresses", params={"q": said}).json()
@@ -89,3 +106,24 @@ def test_nonsense_finds_nothing_and_breaks_nothing(shared_town: Town, said: str)
     assert response.status_code in {200, 422}
     if response.status_code == 200:
         assert response.json()["places"] == []
+
+
+@pytest.mark.database
+def test_a_hooked_geocoder_is_asked_only_where_the_layers_know_nothing(
+    shared_town: Town, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def outside(address: str) -> Sequence[Place]:
+        asked.append(address)
+        return [Place("outside", "elsewhere-1", "人民公园", WEST + 0.001, SOUTH + 0.001, 50.0, 0.8)]
+
+    settings = shared_town.settings.model_copy(update={"data_dir": tmp_path})
+    app = create_app(settings, database=shared_town.database, geocoder=outside)
+    with serving(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+        known = client.post("/api/v1/addresses", json={"q": "光明小区2号楼"}).json()["places"]
+        assert {place["kind"] for place in known} <= {"building", "compound"}
+        assert asked == []
+        found = client.post("/api/v1/addresses", json={"q": "人民公园东门"}).json()["places"]
+    assert asked == ["人民公园东门"]
+    assert (found[-1]["kind"], found[-1]["shown"], found[-1]["radius_m"]) == ("outside", "人民公园", 50.0)
