@@ -68,7 +68,7 @@ def check_report(
     limits = report.get("limits") or {}
     low, high = int(limits.get("min", 300)), int(limits.get("max", 500))
     say = _sayer(language)
-    title = say("title", place=plain_text(place) or text("maps.page.community", language))
+    title = say("title", place=plain_text(place) or text("maps.named.community", language))
     rows = {str(row["grid_code"]): row for row in report["grids"]}
     faults = list(report["violations"])
     told = [made_on and say("made_on", date=made_on.isoformat()), say("sizes_help", low=low, high=high)]

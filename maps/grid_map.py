@@ -74,7 +74,7 @@ def grid_map(
         return text(f"maps.plan.{key}", language, **values)
 
     limits = {"low": households_min, "high": households_max}
-    title = say("title", place=plain_text(place) or text("maps.page.community", language))
+    title = say("title", place=plain_text(place) or text("maps.named.community", language))
     told = [
         made_on and text("maps.report.made_on", language, date=made_on.isoformat()),
         say("within", **limits),
@@ -118,17 +118,21 @@ def _sizes(
     types = [plain_text(value) for value in grids.get("grid_type", [""] * len(grids))]
     named = [plain_text(value) for value in grids.get("name", [""] * len(grids))]
     styles = [
-        verdict_style(count, limits["low"], limits["high"], exempt=kind in {"exclusive", "micro"})
+        "micro"
+        if kind == "micro"
+        else verdict_style(count, limits["low"], limits["high"], exempt=kind == "exclusive")
         for count, kind in zip(counts, types, strict=True)
     ]
-    names = [
-        (
-            name or code[12:] or code,
-            say("unknown") if count is None else say("households", count=f"{count:,.0f}"),
-        )
-        for name, code, count in zip(named, codes, counts, strict=True)
+    called = [name or code[12:] or code for name, code in zip(named, codes, strict=True)]
+    sizes = [
+        say("unknown") if count is None else say("households", count=f"{count:,.0f}") for count in counts
     ]
-    told = [(name, code, size) for (name, size), code in zip(names, codes, strict=True)]
+    # A micro grid is a part of the grid below it, whose name stands there. Where nobody lives, no count is told.
+    names = [
+        () if style == "micro" else (name,) if style == "exempt" and not count else (name, size)
+        for style, name, size, count in zip(styles, called, sizes, counts, strict=True)
+    ]
+    told = list(zip(called, codes, sizes, strict=True))
     return SheetLayer(label, "areas", grids.geometry, "grid", styles=styles, names=names, told=told)
 
 

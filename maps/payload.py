@@ -126,20 +126,17 @@ def pack(frames: ServiceFrames, facts: Facts, under: Basemap) -> dict[str, Any]:
     points = _public(frames.service_points)
     frame = Frame.around([grids, points, frames.compounds, frames.streets, frames.areas, frames.border])
     everywhere = _bounds([grids, frames.border, frames.compounds, points, frames.streets])
-    centre = [(everywhere[1] + everywhere[3]) / 2, (everywhere[0] + everywhere[2]) / 2]
-    per_lon, per_lat = metres_per_degree(centre[0])
+    per_lon, per_lat = metres_per_degree((everywhere[1] + everywhere[3]) / 2)
     owner = _owners(points, grids)
     signs = legend.categories_of(points["category"] if points is not None else [], frames.categories)
     notes = _notes(grids, points, owner, signs)
     return {
-        "version": 1,
         "language": facts.language,
         "titles": facts.titles,
         "texts": {language: _page_texts(language) for language in LANGUAGES},
         "origin": [frame.x, frame.y],
         "units": {"exact": EXACT, "looks": LOOKS, "points": POINTS},
         "metres": [round(float(per_lon), 4), round(float(per_lat), 4)],
-        "centre": [round(value, 7) for value in centre],
         "bounds": [round(value, 7) for value in everywhere],
         "facts": {
             "edition": facts.edition,

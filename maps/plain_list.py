@@ -44,12 +44,12 @@ def plain_list(packed: dict[str, Any]) -> str:
         lines.append(f"<p>{say('updated_on', date=facts['updated_on'])}</p>")
     if facts["approval"]:
         lines.append(f"<p>{say('approval', number=facts['approval'])}</p>")
-    lines.append(f"<p>{say('no_script')}</p>")
+    lines.append(f"<p>{escape(text('maps.plain.no_script', language))}</p>")
     lines += [f"<p>{say(key, **values)}</p>" for key, values in packed["notes"]]
     lines += _grids(packed, language)
     count = packed["points"]["count"]
     if count > MOST:
-        lines.append(f"<p>{say('note_long_list', count=count)}</p>")
+        lines.append(f"<p>{escape(text('maps.plain.long_list', language, count=count))}</p>")
     else:
         lines += _points(packed, language)
     return f'<noscript><div class="wg-plain">{"".join(lines)}</div></noscript>'

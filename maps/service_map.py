@@ -71,7 +71,8 @@ class ServiceMap(folium.Map):
 
     def __init__(self, frames: ServiceFrames, facts: Facts, page: Page, under: Basemap) -> None:
         packed = pack(frames, facts, under)
-        super().__init__(location=packed["centre"], tiles=None)
+        west, south, east, north = packed["bounds"]
+        super().__init__(location=[(south + north) / 2, (west + east) / 2], tiles=None)
         # Fixed names make the same frames give the same bytes.
         self._id = "service"
         page.add_child(self, name="map")
@@ -248,5 +249,5 @@ def service_map(
 
 
 def _title(place: str | None, language: Language) -> str:
-    named = plain_text(place) or text("maps.page.community", language)
-    return text("maps.page.title", language, place=named)
+    named = plain_text(place) or text("maps.named.community", language)
+    return text("maps.named.service_map", language, place=named)

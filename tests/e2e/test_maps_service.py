@@ -289,6 +289,36 @@ def test_search_finds_points_grids_and_compounds(guarded_page, tmp_path):
         expect(page.locator(".wg-status")).to_contain_text("没有找到")
 
 
+def test_a_search_is_not_answered_below_the_card_of_my_position(guarded_page, tmp_path):
+    with guarded_page(**PHONE) as page:
+        _open(page, _map(), tmp_path)
+        page.evaluate("WanggeMap.app.setTall(true); WanggeMap.app.position.set(111.6203, 40.8104, 10)")
+        expect(page.locator(".wg-mine")).to_be_visible()
+        page.get_by_role("searchbox").fill("别名")
+        expect(page.locator(".wg-mine")).to_be_hidden()
+        expect(page.locator(".wg-place")).to_be_in_viewport()
+        page.get_by_role("searchbox").fill("")
+        expect(page.locator(".wg-mine")).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_text_of_twice_the_size_covers_nothing(guarded_page, tmp_path, language):
+    with guarded_page(**PHONE) as page:
+        _open(page, _map(language=language), tmp_path)
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        boxes = [
+            page.locator(one).bounding_box()
+            for one in (".wg-title", ".wg-tools", ".wg-primary", ".wg-second", ".wg-sheet")
+        ]
+        for at, one in enumerate(boxes):
+            assert one["x"] >= 0
+            assert one["x"] + one["width"] <= page.viewport_size["width"]
+            for other in boxes[at + 1 :]:
+                apart = one["y"] + one["height"] <= other["y"] + 1 or one["x"] + one["width"] <= other["x"]
+                assert apart, (one, other)
+
+
 def test_categories_and_layers_can_be_taken_away(guarded_page, tmp_path):
     with guarded_page(**DESKTOP) as page:
         _open(page, _map(), tmp_path)

@@ -34,8 +34,8 @@ FACTS = Facts({"zh": "图", "en": "Map"})
 
 # Every field that leaves by the public map. A new one must be put here on purpose.
 LEAVES = {
-    *("version", "language", "titles", "texts", "facts", "notes", "under"),
-    *("origin", "units", "metres", "centre", "bounds"),
+    *("language", "titles", "texts", "facts", "notes", "under"),
+    *("origin", "units", "metres", "bounds"),
     *("themes", "categories", "shapes"),
     *("border", "grids", "compounds", "buildings", "streets", "areas", "points"),
 }

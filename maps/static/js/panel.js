@@ -54,16 +54,18 @@
     head() {
       const { app } = this;
       const { facts, titles } = app.data;
-      const told = [];
-      if (facts.updated_on) told.push(app.say("updated_on", { date: facts.updated_on }));
-      if (facts.edition !== null) told.push(app.say("edition", { number: facts.edition }));
+      const fact = (key, name, value) => (value === null ? "" : el(`span.wg-${key}`, null, app.say(key, { [name]: value })));
       const button = (keep, label, pressed, click) =>
         el("button.wg-tool", { type: "button", "data-keep": keep, "aria-pressed": pressed, on: { click } }, label);
       return el(
         "header.wg-head", null,
         el("a.wg-skip", { href: "#wg-list" }, app.say("skip")),
         el("span.wg-seal", { "aria-hidden": "true" }, "网格"),
-        el("div.wg-title", null, el("h1", null, named(app.texts.named(titles))), el("p", null, told.join(" · "), facts.approval ? el("span.wg-approval", null, ` · ${app.say("approval", { number: facts.approval })}`) : null)),
+        el(
+          "div.wg-title", null,
+          el("h1", null, named(app.texts.named(titles))),
+          el("p", null, fact("updated_on", "date", facts.updated_on), fact("edition", "number", facts.edition), fact("approval", "number", facts.approval)),
+        ),
         el(
           "div.wg-tools", null,
           button("large", app.say("large_text"), String(app.large), () => app.setLarge(!app.large)),
@@ -184,6 +186,7 @@
     showPosition() {
       const card = this.app.position.card();
       this.mine.replaceChildren(...(card ? [card] : []));
+      this.mine.hidden = false;
     }
 
     // The points that are shown, in the order of the list.
@@ -204,6 +207,7 @@
 
     showList() {
       const { app } = this;
+      this.mine.hidden = app.query.trim() !== ""; // What was looked for is not to stand below a screenful.
       this.order = this.ordered();
       this.rows = STEP;
       const words = this.order.length ? app.say("found", { count: this.order.length }) : app.say("found_none");
