@@ -127,7 +127,7 @@ def _sizes(
     sizes = [
         say("unknown") if count is None else say("households", count=f"{count:,.0f}") for count in counts
     ]
-    # A micro grid is a part of the grid below it, whose name stands there. Where nobody lives, no count is told.
+    # A micro grid is a part of the grid below it, whose name stands there; no homes are not worth a line.
     names = [
         () if style == "micro" else (name,) if style == "exempt" and not count else (name, size)
         for style, name, size, count in zip(styles, called, sizes, counts, strict=True)

@@ -217,9 +217,9 @@ def test_three_thousand_units_stay_fluid(studio: Studio, guarded_page) -> None:
         assert page.evaluate("() => studio.model.count") == side * side
         choose(page, grid(1))
         page.keyboard.press("b")
-        took = page.evaluate(
+        waited = page.evaluate(
             """async () => {
-              const { model, layer, map } = studio;
+              const { model, layer, map, tools } = studio;
               const box = document.getElementById("map");
               const frame = box.getBoundingClientRect();
               const at = (k) => { const [lon, lat] = model.toLonLat(model.at[k]);
@@ -230,25 +230,25 @@ def test_three_thousand_units_stay_fluid(studio: Studio, guarded_page) -> None:
               for (let from = 0; from < 60; from += 20) {
                 const path = units.slice(from, from + 20);
                 box.dispatchEvent(new PointerEvent("pointerdown", at(path[0])));
-                const times = [];
                 for (const place of path.slice(1)) {
-                  const frames = layer.frames;
-                  const began = performance.now();
+                  const drawn = layer.frames;
+                  const painted = tools.stroke.was.size;
                   box.dispatchEvent(new PointerEvent("pointermove", at(place)));
-                  while (layer.frames === frames && performance.now() - began < 2000)
+                  if (tools.stroke.was.size === painted) continue;
+                  let waited = 0;
+                  for (; layer.frames === drawn && waited < 60; waited += 1)
                     await new Promise((done) => requestAnimationFrame(done));
-                  times.push(performance.now() - began);
+                  strokes.push(waited);
                 }
                 window.dispatchEvent(new PointerEvent("pointerup", at(path[0])));
-                strokes.push(times);
               }
               return strokes;
             }"""
         )
         saved(page)
-        # Every brush mark is on the canvas; the median of the best stroke, since others use this machine too.
-        medians = [sorted(stroke)[len(stroke) // 2] for stroke in took]
-        assert min(medians) < 100, took
+        # Every brush mark is on the canvas with the next frame; how long that takes is `make bench-studio`'s.
+        assert len(waited) > 20
+        assert max(waited) <= 2, waited
         assert households(page, grid(1)) > 0
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -162,3 +163,19 @@ def test_an_empty_community_still_gives_sheets():
     none = sample.grids().iloc[:0]
     assert "没有发现问题" in check_report({"grids": [], "violations": []}, none).html()
     assert np.isfinite(len(grid_map(none).html()))
+
+
+def test_a_micro_grid_leaves_the_grid_below_it_to_be_read_and_nobody_is_told_of_no_homes():
+    grids = sample.grids().iloc[:3].assign(grid_type=["basic", "micro", "exclusive"])
+    codes = grids["grid_code"].tolist()
+    picture = grid_map(grids, households=dict(zip(codes, (386, 0, 0), strict=True)))
+    sizes = next(layer for layer in packed(picture)["layers"] if layer["style"] == "grid")
+    assert sizes["styles"] == ["within", "micro", "exempt"]
+    name = grids["name"].tolist()
+    assert sizes["names"] == [[name[0], "386 户"], [], [name[2]]]
+    assert [told[0] for told in sizes["told"]] == name
+
+
+def packed(picture) -> dict:
+    found = re.search(r'id="sheet-data">(.*?)</script>', picture.html(), re.DOTALL)
+    return json.loads(found[1])

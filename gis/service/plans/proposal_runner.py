@@ -7,6 +7,7 @@ the first search finds all that ready.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import threading
@@ -15,8 +16,11 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine
 
+from gis.errors import UnavailableError
 from gis.layers.database import Database, connect
-from gis.service.plans.proposing import claim_proposal
+from gis.service.plans.proposing import claim_proposal, give_up_proposal
+
+log = logging.getLogger(__name__)
 
 _IDLE_S = 180.0
 _LOOK_S = 0.4
@@ -54,6 +58,10 @@ class ProposalRunner:
             process = context.Process(target=run_jobs, args=(self._url,), daemon=True)
             process.start()
             process.join()
+        except (OSError, RuntimeError) as error:
+            # No room for another process: whoever waits is told, and need not wait for ever.
+            log.error("no process could be started to search for proposals: %s", error)  # noqa: TRY400
+            give_up_waiting(self._url)
         finally:
             with self._turn:
                 self._running -= 1
@@ -83,6 +91,25 @@ def runner_of(database: Database) -> ProposalRunner:
         return runner
 
 
+def give_up_waiting(url: str) -> None:
+    """Give every job up that still waits, because nobody can do it.
+
+    Parameters
+    ----------
+    url
+        The database.
+    """
+    database = connect(url)
+    try:
+        with database.connection() as connection:
+            while (job := claim_proposal(connection)) is not None:
+                give_up_proposal(connection, job, "no process could be started for the search; see the log")
+    except UnavailableError as error:
+        log.warning("%s", error)
+    finally:
+        database.engine.dispose()
+
+
 def run_jobs(url: str, *, idle_s: float = _IDLE_S) -> None:
     """Do what is waiting, until nothing has waited for a while: what a process of the runner does.
 
@@ -98,8 +125,13 @@ def run_jobs(url: str, *, idle_s: float = _IDLE_S) -> None:
     try:
         last = time.monotonic()
         while time.monotonic() - last < idle_s:
-            with database.connection() as connection:
-                job = claim_proposal(connection)
+            try:
+                with database.connection() as connection:
+                    job = claim_proposal(connection)
+            except UnavailableError:
+                # It may be back in a moment; whatever waits in it waits until then.
+                time.sleep(_LOOK_S)
+                continue
             if job is not None:
                 # Loaded only now: the job is marked as being prepared before that takes its seconds.
                 from gis.service.plans.searching import search  # noqa: PLC0415

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from gis.layers.database import Database
 from gis.service.access import create_token
 from gis.service.api.app import create_app
 from gis.service.loading import load_place
+from gis.service.plans.proposal_runner import ProposalRunner, run_jobs
 from gis.service.plans.proposing import claim_proposal
 from gis.service.plans.searching import search
 from gis.settings import Settings
@@ -122,6 +124,36 @@ def test_a_search_that_waits_is_cancelled_and_one_that_cannot_be_done_says_why(d
     strange = ({"k": 20_000}, {"households_min": 600}, {"households_min": 400, "households_max": 300})
     for wrong in ({"goal": "pretty"}, {"seconds": 0}, {"seconds": 1e9}, *strange):
         assert desk.post("/proposals", **wrong).status_code == 422
+
+
+def test_a_search_that_finds_no_process_is_given_up_and_the_next_is_taken_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = desk.post("/proposals", seconds=2).json()["id"]
+
+    class NoRoom:
+        def Process(self, **_options: object) -> object:  # noqa: N802 - as multiprocessing calls it
+            raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(
+        "gis.service.plans.proposal_runner.multiprocessing.get_context", lambda _how: NoRoom()
+    )
+    runner = ProposalRunner(desk.database, slots=1)
+    # The one that the fixture silenced: it starts a process, or says that it cannot.
+    runner._watch()
+    told = desk.client.get(f"/api/v1/plans/{desk.plan}/proposals/{job}").json()
+    assert told["state"] == "failed"
+    assert "no process could be started" in told["words"][0]["en"]
+    following = desk.post("/proposals", seconds=2).json()
+    assert following["state"] == "waiting"
+    desk.post(f"/proposals/{following['id']}/cancel")
+
+
+def test_a_worker_waits_for_a_database_that_is_away(tmp_path: Path) -> None:
+    began = time.monotonic()
+    # Ends by itself when nobody has asked for a while, and says nothing.
+    run_jobs(f"postgresql+psycopg://nobody@/nothing?host={tmp_path}", idle_s=1.0)
+    assert time.monotonic() - began >= 1.0
 
 
 def test_departments_nets_are_seen_side_by_side_and_become_one(desk: Desk, tmp_path: Path) -> None:

@@ -170,6 +170,10 @@ export class PlanLayer {
     for (const [paint, places] of byColour) {
       to.fillStyle = paint;
       for (const place of places) to.fill(this.units[place], "evenodd");
+      if (paint !== NOBODY) continue;
+      // No colour is far enough from all the others: land in no grid is hatched.
+      to.fillStyle = this.#hatch(to, scale, "grey");
+      for (const place of places) to.fill(this.units[place], "evenodd");
     }
     to.globalAlpha = 1;
     const thin = 1 / scale;
@@ -314,9 +318,9 @@ export class PlanLayer {
     }
   }
 
-  #hatch(to, scale) {
-    this.stripes ??= stripes();
-    const pattern = to.createPattern(this.stripes, "repeat");
+  #hatch(to, scale, kind = "red") {
+    this.stripes ??= { red: stripes("#b3261e"), grey: stripes("#9aa1a9") };
+    const pattern = to.createPattern(this.stripes[kind], "repeat");
     pattern.setTransform(new DOMMatrix().scale(1 / scale));
     return pattern;
   }

