@@ -4,9 +4,9 @@
 
 What costs time is memory, not arithmetic. Each point needs one entry of the table and, in a leaf, one line
 of the cache (:mod:`gis.locate.lines`). Both are asked for as soon as their place is known, and read a block
-of points later, so that hundreds of fetches are under way at once. A block is as large as what it fetches
-stays in the nearest cache. Points are sorted out by counting, not by branching, for no processor can guess
-which of shuffled points lie in leaves.
+of points later, so that many fetches are under way at once. The few points that have to ask the edges of
+their leaf are gathered from many blocks, so that their fetches are many, too. Points are sorted out by
+counting, not by branching, for no processor can guess which of shuffled points lie in leaves.
 
 Threads split the array. The kernels release the interpreter's lock and need none of numba's own threading
 layers, whose default forbids being entered by two threads at once.
@@ -205,6 +205,7 @@ def _locate(lon, lat, extent, entries, leaves, records, lines, thirds, closed, o
     xs, ys = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
     cell = np.empty(_BLOCK, dtype=np.int64)
     waiting, leaf_of = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
+    asked, pending = np.empty((4, 2 * _BLOCK), dtype=np.int64), 0
     for start in range(0, len(lon), _BLOCK):
         size = min(_BLOCK, len(lon) - start)
         for k in range(size):
@@ -244,22 +245,37 @@ def _locate(lon, lat, extent, entries, leaves, records, lines, thirds, closed, o
             owner[start + k] = found
             waiting[asking], leaf_of[asking] = k, leaf
             asking += (which == ASK) | (found == unsure)
-        _ask_edges(waiting[:asking], leaf_of, xs, ys, leaves, records, closed, owner[start:])
+        pending = _put_off(waiting[:asking], leaf_of, xs, ys, start, asked, pending)
+        if pending >= _BLOCK:
+            _ask_edges(asked[:, :pending], leaves, records, closed, owner)
+            pending = 0
+    _ask_edges(asked[:, :pending], leaves, records, closed, owner)
 
 
 @compiled
-def _ask_edges(waiting, leaf_of, xs, ys, leaves, records, closed, owner):
-    """Decide the points that the lines of their leaves do not, edge by edge."""
+def _put_off(waiting, leaf_of, xs, ys, start, asked, pending):
+    """Note points of a block that have to ask the edges; give how many are noted now."""
     for n in range(len(waiting)):
+        k = waiting[n]
+        asked[0, pending + n], asked[1, pending + n] = start + k, leaf_of[n]
+        asked[2, pending + n], asked[3, pending + n] = xs[k], ys[k]
+    return pending + len(waiting)
+
+
+@compiled
+def _ask_edges(asked, leaves, records, closed, owner):
+    """Decide points that the lines of their leaves do not, edge by edge: place, leaf, x and y of each."""
+    leaf_of = asked[1]
+    for n in range(len(leaf_of)):
         prefetch(leaves, leaf_of[n] * 2)
-    for n in range(len(waiting)):
+    for n in range(len(leaf_of)):
         first = np.int64(leaves[np.uint64(leaf_of[n]), 0])
         for edge in range(0, 6, 2):  # two to a line of the cache, and seldom more than six
             prefetch(records, (first + edge) * RECORD)
-    for n in range(len(waiting)):
-        k, leaf = waiting[n], np.uint64(leaf_of[n])
+    for n in range(len(leaf_of)):
+        leaf = np.uint64(leaf_of[n])
         first, last = leaves[leaf, 0], leaves[leaf + np.uint64(1), 0]
-        owner[k] = _decide(xs[k], ys[k], first, last, leaves[leaf, 1], records, closed)
+        owner[asked[0, n]] = _decide(asked[2, n], asked[3, n], first, last, leaves[leaf, 1], records, closed)
 
 
 @compiled

@@ -31,8 +31,11 @@ def room(size: int) -> NDArray[np.uint8]:
     numpy.ndarray
         uint8, zeros, beginning on a border of 64 bytes at least; the memory lives as long as the array.
     """
-    taken = mmap.mmap(-1, size + 2 * _HUGE)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        taken = mmap.mmap(-1, size + 2 * _HUGE)
+    else:
+        # Private: what is shared, as Python has it unless told, gets huge pages on hardly any system.
+        taken = mmap.mmap(-1, size + 2 * _HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         with contextlib.suppress(OSError):  # a kernel without them
             taken.madvise(mmap.MADV_HUGEPAGE)
     whole = np.frombuffer(taken, dtype=np.uint8)

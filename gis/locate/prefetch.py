@@ -3,7 +3,9 @@
 """Ask for memory before it is needed: the processor's own instruction, for kernels compiled by numba.
 
 A load that misses the cache keeps everything behind it waiting in the processor's window, which holds a dozen
-points' worth of work. A prefetch is done as soon as it is sent, so hundreds can be under way.
+points' worth of work. A prefetch is done as soon as it is sent, so many can be under way. They are sent to
+the second cache: a block of points asks for as much as the nearest one holds, and would drive out there what
+it asked for first.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ def _prefetch(typing_context, array, place):
         word = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [pointer.type, word, word, word])
         function = builder.module.declare_intrinsic("llvm.prefetch.p0", fnty=kind)
-        builder.call(function, [pointer, word(0), word(3), word(1)])  # to read, to keep, data
+        builder.call(function, [pointer, word(0), word(2), word(1)])  # to read, to the second cache, data
         return context.get_dummy_value()
 
     return types.void(array, place), generate

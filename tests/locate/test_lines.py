@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import mmap
+import re
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from gis.locate.index import GridIndex
 from gis.locate.kernels_numpy import _decide, _descend
 from gis.locate.lines import ASK
-from gis.locate.memory import settle
+from gis.locate.memory import room, settle
 from tests.locate.shapes import wavy_grids
 
 
@@ -43,3 +48,21 @@ def test_settled_bytes_are_the_same_and_lie_on_a_border():
         assert settled.tobytes() == content
         assert settled.ctypes.data % 64 == 0
         assert not settled.flags.writeable
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_HUGEPAGE"), reason="no huge pages here")
+def test_memory_lies_in_huge_pages_where_the_system_gives_them():
+    enabled = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not enabled.exists() or "[never]" in enabled.read_text():
+        pytest.skip("the system gives no huge pages")
+    taken = room(8 << 20)
+    taken[:] = 1
+    mappings = re.split(r"\n(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text())
+    (about,) = (text for text in mappings if holds(text, taken.ctypes.data))
+    assert re.search(r"VmFlags:.* hg", about)
+    assert not re.search(r"VmFlags:.* sh", about), "shared memory gets none on most systems"
+
+
+def holds(mapping, address):
+    start, end = re.match(r"([0-9a-f]+)-([0-9a-f]+)", mapping).groups()
+    return int(start, 16) <= address < int(end, 16)
