@@ -23,7 +23,8 @@ def look_around(
 ) -> int:
     """Find grids that differ by one or two atoms from known ones and would lower the relaxation.
 
-    Of a grid with an atom of several parts nothing is taken. Households moved are not priced here.
+    What is found hangs together, part by part. Households moved are those who do not come from the present
+    grid that the known one has most households of.
 
     Parameters
     ----------
@@ -48,8 +49,8 @@ def look_around(
     """
     n = len(land.households)
     stamp = np.zeros(n, np.int64)
-    seen = np.zeros(n, np.int64)
-    stack = np.zeros(n, np.int32)
+    seen = np.zeros(len(land.part_atom), np.int64)
+    stack = np.zeros(len(land.part_atom), np.int32)
     beside = np.zeros(n, np.int32)
     clock = 0
     tick = 0
@@ -63,7 +64,19 @@ def look_around(
         cut = 0.0
         dual = 0.0
         around = 0
-        manifold = False
+        parts = 0
+        most = -1
+        own = -1
+        if prices.moved > 0.0:
+            for x in range(pointer[column], pointer[column + 1]):
+                home = land.home[members[x]]
+                held = 0
+                for y in range(pointer[column], pointer[column + 1]):
+                    if land.home[members[y]] == home:
+                        held += land.households[members[y]]
+                if home >= 0 and held > most:
+                    most = held
+                    own = home
         for x in range(pointer[column], pointer[column + 1]):
             stamp[members[x]] = clock
         for x in range(pointer[column], pointer[column + 1]):
@@ -72,8 +85,9 @@ def look_around(
             area += land.area_m2[u]
             perimeter += land.perimeter_m[u]
             dual += duals[u]
-            if land.part_pointer[u + 1] - land.part_pointer[u] > 1:
-                manifold = True
+            if prices.moved > 0.0 and land.home[u] >= 0 and land.home[u] != own:
+                dual -= prices.moved * land.households[u]
+            parts += land.part_pointer[u + 1] - land.part_pointer[u]
             for q in range(land.pointer[u], land.pointer[u + 1]):
                 v = land.neighbour[q]
                 if stamp[v] == clock:
@@ -85,7 +99,7 @@ def look_around(
                         if beside[y] == v:
                             known = True
                             break
-                    if not known and land.part_pointer[v + 1] - land.part_pointer[v] == 1:
+                    if not known:
                         beside[around] = v
                         around += 1
         for x in range(-1, around):
@@ -94,6 +108,8 @@ def look_around(
             p1 = perimeter
             c1 = cut
             d1 = dual
+            parts1 = parts
+            alone = -1
             come = -1
             if x >= 0:
                 come = beside[x]
@@ -101,6 +117,10 @@ def look_around(
                 a1 += land.area_m2[come]
                 p1 += land.perimeter_m[come]
                 d1 += duals[come]
+                if prices.moved > 0.0 and land.home[come] >= 0 and land.home[come] != own:
+                    d1 -= prices.moved * land.households[come]
+                alone = land.part_pointer[come + 1] - land.part_pointer[come]
+                parts1 += alone
                 for q in range(land.pointer[come], land.pointer[come + 1]):
                     if stamp[land.neighbour[q]] == clock:
                         p1 -= 2 * land.length_m[q]
@@ -115,24 +135,23 @@ def look_around(
                 p2 = p1
                 c2 = c1
                 d2 = d1
-                first = -1
-                count = 0
+                left = parts1
+                first = come
                 if y >= pointer[column]:
                     go = members[y]
-                    # Whatever goes may be what joins the parts of an atom that stays.
-                    if manifold:
-                        break
                     h2 -= land.households[go]
                     a2 -= land.area_m2[go]
                     p2 -= land.perimeter_m[go]
                     d2 -= duals[go]
+                    if prices.moved > 0.0 and land.home[go] >= 0 and land.home[go] != own:
+                        d2 += prices.moved * land.households[go]
+                    left -= land.part_pointer[go + 1] - land.part_pointer[go]
                     for q in range(land.pointer[go], land.pointer[go + 1]):
                         v = land.neighbour[q]
                         if stamp[v] == clock:
                             p2 += 2 * land.length_m[q]
                             c2 += land.cost[q]
                             first = v
-                            count += 1
                         else:
                             c2 -= land.cost[q]
                 if (come < 0 and go < 0) or h2 < prices.fewest or h2 > prices.most or p2 <= 0.0:
@@ -145,29 +164,27 @@ def look_around(
                 )
                 if reduced >= threshold:
                     continue
-                if go >= 0:
-                    if count == 0:
+                # An atom in one part that comes to a known grid hangs on it; all else is walked.
+                if go >= 0 or alone > 1:
+                    if first < 0:
                         continue
                     tick += 1
-                    seen[go] = tick
-                    seen[first] = tick
-                    stack[0] = first
                     top = 1
                     reached = 1
+                    stack[0] = land.part_pointer[first]
+                    seen[stack[0]] = tick
                     while top > 0:
                         top -= 1
-                        u = stack[top]
-                        for q in range(land.pointer[u], land.pointer[u + 1]):
-                            v = land.neighbour[q]
-                            if stamp[v] == clock and seen[v] != tick:
-                                seen[v] = tick
-                                stack[top] = v
+                        p = stack[top]
+                        for q in range(land.part_row[p], land.part_row[p + 1]):
+                            r = land.part_neighbour[q]
+                            u = land.part_atom[r]
+                            if u != go and stamp[u] == clock and seen[r] != tick:
+                                seen[r] = tick
+                                stack[top] = r
                                 top += 1
                                 reached += 1
-                    total = pointer[column + 1] - pointer[column] - 1
-                    if come >= 0:
-                        total += 1
-                    if reached < total:
+                    if reached < left:
                         continue
                 out[found, 0] = column
                 out[found, 1] = come

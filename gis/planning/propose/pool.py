@@ -18,12 +18,12 @@ from scipy.sparse import csc_array, csr_array
 from gis.planning.measure import Floats, Ints, sum_by
 from gis.planning.propose._arrays import USUAL_SHAPE, Labels, Land, Prices
 
-WIDEST = 9_000
+WIDEST = 6_000
 """Columns that one solve is given at most, the best by reduced cost."""
 
 _WHOLE_NODES = 200
 _REGION_NODES = 400
-_SECONDS = 20.0  # a stop for a solver that has lost its way; the nodes come first
+_SECONDS = 60.0  # a stop for a solver that has lost its way; the nodes come first
 
 
 class Pool:

@@ -68,8 +68,8 @@ DIFFERENT = 0.02
 """Two plans are different where at least this share of households is grouped otherwise."""
 
 _SHARE_CHAINS = 0.25  # of the budget
-_SHARE_REGIONS = 0.4  # of the budget; the rest is for choosing among what was found
-_REGION = 20  # grids to a region that is annealed anew
+_SHARE_REGIONS = 0.5  # of the budget; the rest is for choosing among what was found
+_REGIONS = (40, 20)  # grids to a region that is annealed anew, turn by turn
 _REGION_FLIPS = 10_000  # for each atom and round
 _MOST_ROUNDS = 12
 _NARROW = 5_000  # columns that a choice for a variant beside the goal's own is given
@@ -112,13 +112,15 @@ class _Run:
         """The goal's own weights."""
         return VARIANTS[self.goal][0][1]
 
-    def prices(self, number: int, weights: Weights) -> Prices:
-        """Price a component's plans; the mean size is that of as many grids as fill 0.9 of the limit."""
+    def search_prices(self, number: int, weights: Weights) -> Prices:
+        """Price what a search passes through; the mean size is that of grids that fill 0.9 of the limit."""
         component = self.components[number]
         grids = self.grids[number] or max(1, round(component.households / (0.9 * self.most)))
-        prices = prices_of(component.land, weights, self.fewest, self.most, grids)
-        # A chain may pass through grids out of range; between plans, one that keeps the rule always wins.
-        return prices._replace(out_of_range=_FORBIDDEN)
+        return prices_of(component.land, weights, self.fewest, self.most, grids)
+
+    def prices(self, number: int, weights: Weights) -> Prices:
+        """Price a component's plans: between them, one that keeps the rule always wins."""
+        return self.search_prices(number, weights)._replace(out_of_range=_FORBIDDEN)
 
     def priced(self, number: int, label: Labels, weights: Weights) -> float:
         """Price a component's plan; another number of grids than was asked for is out of the question."""
@@ -313,16 +315,14 @@ def _refine(run: _Run, pools: list[Pool], threads: int) -> bool:
     rounds = int(np.clip(budget / (_REGION_FLIPS * atoms), 1, _MOST_ROUNDS))
     for number, component in enumerate(run.components):
         pool = pools[number]
-        price = prices_of(component.land, run.own, run.fewest, run.most, 1)._replace(
-            target=run.prices(number, run.own).target
-        )
+        price = run.search_prices(number, run.own)
         label = run.best[number]
         flips = int(min(_REGION_FLIPS, budget / (rounds * atoms)))
 
         def seen(some: Ints, plan: Labels, pool: Pool = pool) -> None:
             pool.add_plan(plan, some)
 
-        for _ in range(rounds):
+        for turn in range(rounds):
             if run.stop():
                 return False
             label = anneal_regions(
@@ -330,7 +330,7 @@ def _refine(run: _Run, pools: list[Pool], threads: int) -> bool:
                 label,
                 price,
                 run.generator,
-                grids=_REGION,
+                grids=_REGIONS[turn % len(_REGIONS)],
                 flips=flips,
                 steady=run.grids[number] is not None,
                 workers=threads,
@@ -359,7 +359,7 @@ def _combine(run: _Run, pools: list[Pool], name: str, weights: Weights, *, own: 
             run.prices(number, weights),
             min(known, key=lambda label: run.priced(number, label, weights)),
             run.generator,
-            rounds=int(np.clip(effort / 10, 0, 10)) if own and weights.moved == 0 else 0,
+            rounds=int(np.clip(effort / 10, 0, 10)) if own else 0,
             nodes=int(np.clip(effort * 4, 10, 400)),
             regions=int(np.clip(effort, 0, 40)) if own else 0,
             grids=run.grids[number],

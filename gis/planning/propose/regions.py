@@ -3,7 +3,8 @@
 A chain over a whole city has to be cold everywhere before one corner's gain can be told from another's loss.
 In a region of a few grids it can, so that far fewer flips find far better plans. Regions of one round share
 no grid: they run side by side, each with a seed of its own, and the result is the same on any number of
-threads.
+threads. Each is as hot as its own borders are long: what melts a town's blocks leaves the fields about it
+frozen.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from gis.planning.propose._moves import anneal
 from gis.planning.propose._scratch import scratch
 from gis.planning.propose.search import EVERY, harder, mean_border, price_of
 
-_HOT, _COLD = 2.0, 0.12  # first and last temperature in mean borders
+_HOT, _COLD = 2.0, 0.12  # first and last temperature in mean borders of the region
 _STEPS = 10  # a region's chain is looked at so often
 _WATCHED = 6  # after so many of them its grids are worth keeping
 _SPARE = 2  # grids that a region may gain
@@ -75,7 +76,6 @@ def anneal_regions(
     owner = _draw_regions(land, label, grids, generator)
     cut = [np.flatnonzero(owner[label] == region) for region in range(int(owner.max()) + 1)]
     work = [(atoms, int(generator.integers(2**63))) for atoms in cut if len(atoms) > 1]
-    unit = mean_border(land)
     last = harder(prices, 1.0)
 
     def one(task: tuple[Ints, int]) -> tuple[bool, list[Labels]]:
@@ -85,6 +85,7 @@ def anneal_regions(
         totals = tally(part, start, int(start.max()) + 1 + _SPARE)
         before = price_of(part, totals, last)
         memory = scratch(part, seed)
+        unit = mean_border(part)
         steps = max(EVERY, flips * len(atoms) // _STEPS)
         passed: list[Labels] = []
         fall = (_COLD / _HOT) ** (1 / _STEPS)

@@ -164,28 +164,28 @@ def test_a_locked_grid_is_kept_to_the_unit(town, check):
         assert ((plan.labels == number) == held).all()
 
 
-def test_least_change_moves_few_households_and_fewer_than_a_fresh_plan(blocks, check):
+def test_least_change_moves_under_three_hundredths_where_a_fresh_plan_moves_over_a_tenth(blocks, check):
     generator = np.random.default_rng(11)
-    cells = blocks.cells(16, 12)
-    households = generator.integers(25, 60, 192)
-    fresh = propose(
-        problem_from_units(blocks.frame(cells, households)), goal="compact", seconds=1, clock_seconds=120
-    )
-    codes = np.array([f"150103002001{label + 1:03d}" for label in fresh.best.labels])
+    cells = blocks.cells(24, 16)
+    households = generator.integers(25, 60, 384)
+    options = {"goal": "compact", "seconds": 2, "clock_seconds": 240}
+    first = propose(problem_from_units(blocks.frame(cells, households)), seed=1, **options)
+    codes = np.array([f"150103002001{label + 1:03d}" for label in first.best.labels])
     grown = np.where(
-        generator.random(192) < 0.15, np.rint(households * generator.uniform(1.1, 1.5, 192)), households
+        generator.random(384) < 0.15, np.rint(households * generator.uniform(1.1, 1.5, 384)), households
     )
     frame = blocks.frame(cells, grown.astype(int), grid_code=codes)
     problem = problem_from_units(frame, current="grid_code")
     broken = sum(not 300 <= size <= 500 for size in frame.groupby("grid_code")["households"].sum())
-    kept = propose(problem, goal="minimal-change", seconds=1, clock_seconds=120)
-    redrawn = propose(problem, goal="compact", seconds=1, clock_seconds=120)
+    kept = propose(problem, seed=2, **options | {"goal": "minimal-change"})
+    redrawn = propose(problem, seed=2, **options)
 
-    assert broken > 0
+    assert broken >= 3
     check(frame, kept.best.labels)
+    check(frame, redrawn.best.labels)
     total = float(grown.sum())
     assert kept.best.metrics["households_moved"] <= 0.03 * total
-    assert redrawn.best.metrics["households_moved"] > kept.best.metrics["households_moved"]
+    assert redrawn.best.metrics["households_moved"] > 0.1 * total
 
 
 def test_a_present_plan_that_keeps_every_rule_is_not_moved_at_all(blocks):
