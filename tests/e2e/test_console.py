@@ -206,6 +206,39 @@ def test_a_coordinate_an_address_and_a_click_name_the_owner(guarded_page, quarte
         expect(page.locator("#answer-why")).not_to_be_empty()
 
 
+def test_names_on_the_map_can_be_read_from_near_and_far(guarded_page, quarter: Quarter) -> None:
+    with guarded_page(allow=quarter.address, **DESKTOP) as page:
+        page.goto(f"{quarter.address}/dispatch#token={quarter.token}")
+        expect(page.locator(".grid-name.grid span").first).to_be_visible(timeout=PATIENCE_MS)
+        for _ in range(3):
+            page.locator(".leaflet-control-zoom-out").click()
+            page.wait_for_timeout(400)
+        # Twelve grids' names do not fit into what is left; the community's stands for them.
+        expect(page.locator(".grid-name.community")).to_have_count(1)
+        expect(page.locator(".grid-name")).to_have_count(1)
+        for _ in range(5):
+            page.locator(".leaflet-control-zoom-out").click()
+            page.wait_for_timeout(400)
+        expect(page.locator(".grid-name")).to_have_count(0)
+        # What is looked for is seen from near, whatever was on the screen before.
+        page.click("#tab-statistics")
+        search(page, f"{quarter.point.x:.7f}, {quarter.point.y:.7f}")
+        expect(page.locator("#answer-owner")).to_have_text(quarter.grid, timeout=PATIENCE_MS)
+        expect(page.locator("#work")).to_be_visible()
+        expect(page.locator(".grid-name.grid span").first).to_be_visible()
+
+
+def test_on_a_phone_an_answer_comes_to_the_eye(guarded_page, quarter: Quarter) -> None:
+    with guarded_page(allow=quarter.address, **PHONE) as page:
+        page.goto(f"{quarter.address}/dispatch?lang=en#token={quarter.token}")
+        expect(page.locator("#live")).to_have_text("Live")
+        search(page, f"{quarter.point.x:.7f}, {quarter.point.y:.7f}")
+        expect(page.locator("#answer-owner")).to_have_text(quarter.grid)
+        expect(page.locator("#answer-owner")).to_be_in_viewport()
+        expect(page.locator("#panel .people a").first).to_be_in_viewport()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_by_hand_with_the_keyboard_alone(guarded_page, quarter: Quarter) -> None:
     with guarded_page(allow=quarter.address, **DESKTOP) as page:
         page.goto(f"{quarter.address}/dispatch?lang=en#token={quarter.token}")

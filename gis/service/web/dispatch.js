@@ -1,10 +1,11 @@
 // The dispatch console: map, queue, panel, and the keys that work them.
-import { api, el, escapeHtml, fill, ground, groundMap, language, signedIn, t, tell, tellError, watchHealth } from "./shell.js";
+import { api, el, fill, ground, groundMap, language, signedIn, t, tell, tellError, watchHealth } from "./shell.js";
 import { under as basemap } from "./basemap.js";
 import { ask, showAnswer } from "./dispatch/answer.js";
 import { drawBatch } from "./dispatch/batch.js";
 import { listen } from "./dispatch/feed.js";
 import { KEYS, begin, showIncident, time } from "./dispatch/incident.js";
+import { writeNames } from "./dispatch/names.js";
 import { Sign } from "./dispatch/sign.js";
 import { drawStatistics } from "./dispatch/statistics.js";
 
@@ -25,8 +26,9 @@ let choosing = null;
 const grids = new Map();
 
 const map = groundMap("map");
-const marks = L.layerGroup();
-const asked = L.layerGroup();
+const marks = L.layerGroup().addTo(map);
+const asked = L.layerGroup().addTo(map);
+const NEAR = 16;
 
 const desk = {
   get kinds() { return kinds; },
@@ -38,7 +40,7 @@ const desk = {
 };
 
 async function drawGround() {
-  const [collection, under] = await Promise.all([api(`/api/v1/layers/grids?division=${actor.division_code}`), ground(actor.division_code)]);
+  const [collection, under, { communities }] = await Promise.all([api(`/api/v1/layers/grids?division=${actor.division_code}`), ground(actor.division_code), api("/api/v1/communities")]);
   under.addTo(map);
   grids.clear();
   for (const one of collection.features) grids.set(one.properties.grid_code, one.properties);
@@ -52,36 +54,15 @@ async function drawGround() {
     micro: { color: line, weight: 1, dashArray: "2 4", fill: false },
   })[one.properties.grid_type];
   const shapes = L.geoJSON(collection, { interactive: false, style }).addTo(map);
-  for (const one of collection.features.filter((feature) => feature.properties.grid_type === "basic")) {
-    const middle = middleOf(one.geometry);
-    const name = one.properties.name || one.properties.grid_code.slice(-3);
-    L.marker(middle, { interactive: false, keyboard: false, icon: L.divIcon({ className: "grid-name", html: `<span>${escapeHtml(name)}</span>`, iconSize: null }) }).addTo(map);
-  }
-  marks.addTo(map);
-  asked.addTo(map);
+  writeNames(map, collection.features, communities);
   map.invalidateSize();  // the panels beside it may have come in since it was made
-  if (collection.features.length) map.fitBounds(shapes.getBounds(), { padding: [10, 10] });
+  // Who has asked for a place already is looking at it.
+  if (collection.features.length && !asked.getLayers().length) map.fitBounds(shapes.getBounds(), { padding: [10, 10] });
 }
 
-// Where a grid's name stands: in the middle of its widest stretch, and so never outside it.
-function middleOf({ type, coordinates }) {
-  const rings = type === "Polygon" ? coordinates : coordinates.flat();
-  const norths = rings.flat().map(([, north]) => north);
-  const [low, high] = [Math.min(...norths), Math.max(...norths)];
-  let best = { wide: -1 };
-  for (const part of [0.5, 0.42, 0.58, 0.3, 0.7]) {
-    const north = low + (high - low) * part;
-    const crossed = rings.flatMap((ring) => ring.slice(1).flatMap(([x1, y1], at) => {
-      const [x0, y0] = ring[at];
-      return y0 > north === y1 > north ? [] : [x0 + ((north - y0) / (y1 - y0)) * (x1 - x0)];
-    })).sort((a, b) => a - b);
-    for (let k = 0; k + 1 < crossed.length; k += 2) {
-      // The middle is preferred, where it is nearly as wide.
-      const wide = (crossed[k + 1] - crossed[k]) * (part === 0.5 ? 1.3 : 1);
-      if (wide > best.wide) best = { wide, at: [north, (crossed[k] + crossed[k + 1]) / 2] };
-    }
-  }
-  return best.at;
+// What was looked for is seen from near; what was pointed at is on the map already.
+function goTo(lat, lon) {
+  if (map.getZoom() < NEAR || !map.getBounds().contains([lat, lon])) map.setView([lat, lon], Math.max(map.getZoom(), NEAR));
 }
 
 const toneOf = (one) => (one.state === "reported" ? "person" : one.state);
@@ -90,6 +71,10 @@ async function readQueue() {
   const { incidents: found, total } = await api("/api/v1/incidents?limit=500");
   incidents = found;
   fill("count", total ? t("dispatch.console.queue_count", { count: total }) : t("dispatch.console.queue_empty"));
+  drawQueue();
+}
+
+function drawQueue() {
   const needs = incidents.filter((one) => one.state === "reported");
   const rest = incidents.filter((one) => one.state !== "reported");
   const focused = document.activeElement?.dataset?.number;
@@ -106,7 +91,7 @@ function queueLine(one) {
     one.late ? el("span", { class: "tag bad" }, t("dispatch.console.late")) : null,
     one.due_at && !one.late ? el("span", {}, t("dispatch.console.due", { time: time(one.due_at) })) : null,
   ];
-  return el("li", {}, el("button", { type: "button", class: toneOf(one), "data-number": one.incident_number, "aria-current": open?.incident_number === one.incident_number ? "true" : "false", onclick: () => openIncident(one.incident_number) },
+  return el("li", {}, el("button", { type: "button", class: toneOf(one), "data-number": one.incident_number, "aria-current": open?.incident_number === one.incident_number ? "true" : "false", onclick: () => openIncident(one.incident_number, { looked: true }) },
     el("strong", {}, category), el("span", { class: "words" }, one.text),
     el("span", { class: "line" }, one.grid_code ? el("span", {}, desk.gridName(one.grid_code)) : null, tags)));
 }
@@ -126,7 +111,7 @@ function drawMarks() {
   }
 }
 
-async function openIncident(number) {
+async function openIncident(number, { looked = false } = {}) {
   try {
     open = await api(`/api/v1/incidents/${encodeURIComponent(number)}`);
   } catch (error) {
@@ -137,7 +122,7 @@ async function openIncident(number) {
   bringUp();
   asked.clearLayers();
   if (open.lon !== null) {
-    if (!map.getBounds().contains([open.lat, open.lon])) map.panTo([open.lat, open.lon]);
+    if (looked) goTo(open.lat, open.lon);
     if (open.accuracy_m) L.circle([open.lat, open.lon], { radius: open.accuracy_m, color: "#b4540a", weight: 1, fillOpacity: 0.1, interactive: false }).addTo(asked);
   }
   await readQueue();
@@ -151,7 +136,7 @@ function closePanel() {
   for (const one of document.querySelectorAll('#queue [aria-current="true"]')) one.setAttribute("aria-current", "false");
 }
 
-async function locate(position) {
+async function locate(position, { looked = true } = {}) {
   try {
     const answer = await ask(position);
     open = null;
@@ -159,9 +144,9 @@ async function locate(position) {
     asked.clearLayers();
     L.circleMarker([lat, lon], { radius: 8, color: "#16262b", weight: 3, fillColor: "#ffffff", fillOpacity: 1, interactive: false }).addTo(asked);
     if (position.accuracy_m) L.circle([lat, lon], { radius: position.accuracy_m, color: "#16262b", weight: 1, fillOpacity: 0.06, interactive: false }).addTo(asked);
-    if (!map.getBounds().contains([lat, lon])) map.panTo([lat, lon]);
-    bringUp();
+    if (looked) goTo(lat, lon);
     showAnswer(panel, answer, { kinds, asked: position, recorded: (done) => openIncident(done.incident_number) });
+    bringUp();
     drawMarks();
   } catch (error) {
     tellError(error);
@@ -190,7 +175,7 @@ function pointed({ lat, lng }) {
     const then = choosing;
     stopChoosing();
     then(lon, north);
-  } else locate({ lon, lat: north, crs: "cgcs2000" });
+  } else locate({ lon, lat: north, crs: "cgcs2000" }, { looked: false });
 }
 
 map.on("click", (event) => pointed(event.latlng));
@@ -200,6 +185,7 @@ document.getElementById("map").addEventListener("keydown", (event) => {
 
 document.getElementById("search").addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (document.getElementById("work").hidden) document.getElementById("tab-work").click();
   const said = document.getElementById("where").value;
   const crs = document.getElementById("datum").value;
   const pair = PAIR.exec(said);
@@ -284,15 +270,16 @@ document.addEventListener("keydown", (event) => {
   return null;
 });
 
-// Everything above works from the first moment on; what has to be fetched comes last.
+// Everything above works from the first moment on; what has to be fetched comes last, and the queue before
+// the ground, which of a whole district takes longer.
+closePanel();
 try {
   kinds = await api("/api/v1/incidents/kinds");
-  await drawGround();
-  await readQueue();
+  await Promise.all([readQueue(), drawGround()]);
+  drawQueue();
 } catch (error) {
   tellError(error);
 }
-closePanel();
 listen(onEvent, (live) => {
   const tag = fill("live", t(live ? "dispatch.console.live" : "dispatch.console.not_live"));
   tag.className = `tag ${live ? "good" : "warm"}`;
