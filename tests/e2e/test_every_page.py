@@ -165,6 +165,28 @@ def test_a_wrong_entry_is_told_from_the_map(guarded_page, served: Served, tmp_pa
         keep(page, "wrong-phone", tmp_path)
         page.click("#send")
         expect(page.locator("#sent")).to_contain_text("查询码", timeout=PATIENCE_MS)
+        # Nothing of it is left for the next: no photo, no place.
+        expect(page.locator(".file-pick")).to_contain_text("还没有选文件")
+        expect(page.locator("#place")).to_be_hidden()
+
+
+def test_a_report_forgets_its_photo_once_it_is_sent(guarded_page, served: Served) -> None:
+    photo = io.BytesIO()
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (40.0, 48.0, 36.0), 3: "E", 4: (111.0, 37.0, 12.0)})
+    Image.new("RGB", (80, 60), "#396").save(photo, "JPEG", exif=exif)
+    taken = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": photo.getvalue()}
+    with guarded_page(allow=served.address, **PHONE) as page:
+        page.goto(f"{served.address}/report?lang=zh")
+        page.locator("#category option").first.wait_for(state="attached")
+        page.fill("#text", "示例：路灯不亮")
+        page.set_input_files("#photo", taken)
+        page.click("#use-photo")
+        expect(page.locator("#place")).not_to_have_text("还没有标出位置。", timeout=PATIENCE_MS)
+        page.click("#send")
+        expect(page.locator("#sent")).to_contain_text("已收到", timeout=PATIENCE_MS)
+        expect(page.locator(".file-pick")).to_contain_text("还没有选文件")
+        expect(page.locator("#photo-offer")).to_be_hidden()
 
 
 def test_the_report_of_a_check_from_a_disk(guarded_page, served: Served, tmp_path: Path) -> None:

@@ -1,10 +1,9 @@
 // A resident reports something, comes back to see what became of it, and rates it.
-import { api, dressFile, el, fill, ground, groundMap, language, t, tellError, term, watchHealth } from "./shell.js";
+import { api, el, fill, ground, groundMap, language, offerPosition, t, tellError, term, watchHealth } from "./shell.js";
 
 const map = groundMap("map");
 const mark = L.layerGroup().addTo(map);
 let position = null;
-let fromPhoto = null;
 let key = crypto.randomUUID();
 
 async function place(found) {
@@ -36,27 +35,7 @@ document.getElementById("use-device").addEventListener("click", () => {
   );
 });
 
-const photoField = document.getElementById("photo");
-dressFile(photoField);
-photoField.addEventListener("change", async (event) => {
-  document.getElementById("photo-offer").hidden = true;
-  const [photo] = event.target.files;
-  if (!photo) return;
-  const body = new FormData();
-  body.append("photo", photo);
-  try {
-    ({ position: fromPhoto } = await api("/api/v1/incidents/photo-position", { method: "POST", body }));
-    document.getElementById("photo-offer").hidden = fromPhoto === null;
-  } catch (error) {
-    tellError(error);
-  }
-});
-// Chosen before this page was ready, or put back by the browser.
-if (photoField.files.length) photoField.dispatchEvent(new Event("change"));
-document.getElementById("use-photo").addEventListener("click", () => {
-  document.getElementById("photo-offer").hidden = true;
-  place(fromPhoto);
-});
+offerPosition({ use: place });
 
 document.getElementById("report").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -78,6 +57,7 @@ document.getElementById("report").addEventListener("submit", async (event) => {
     document.getElementById("key").value = done.follow_up;
     document.getElementById("text").value = "";
     document.getElementById("photo").value = "";
+    document.getElementById("photo").dispatchEvent(new Event("change"));
     key = crypto.randomUUID();
   } catch (error) {
     tellError(error);

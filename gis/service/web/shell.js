@@ -131,6 +131,38 @@ export function dressFile(input, onchange = null) {
   return box;
 }
 
+/** A photo may know where it was taken. That is offered, and used only when somebody says so; another photo, or
+    none any more, makes it forgotten. */
+export function offerPosition({ use, forget = () => {} }) {
+  const field = document.getElementById("photo");
+  const offer = document.getElementById("photo-offer");
+  let found = null;
+  dressFile(field);
+  field.addEventListener("change", async () => {
+    const [photo] = field.files;
+    found = null;
+    offer.hidden = true;
+    forget();
+    if (!photo) return;
+    const body = new FormData();
+    body.append("photo", photo);
+    try {
+      const { position } = await api("/api/v1/incidents/photo-position", { method: "POST", body });
+      if (field.files[0] !== photo) return;
+      found = position;
+      offer.hidden = found === null;
+    } catch (error) {
+      tellError(error);
+    }
+  });
+  // Chosen before the page was ready, or put back by the browser.
+  if (field.files.length) field.dispatchEvent(new Event("change"));
+  document.getElementById("use-photo").addEventListener("click", () => {
+    offer.hidden = true;
+    use(found);
+  });
+}
+
 /** A phone number as a link that calls it. */
 export function phone(number) {
   return el("a", { href: `tel:${String(number).replace(/[^\d+*#,-]/g, "")}` }, number);

@@ -1,41 +1,17 @@
 // A resident says that the entry of a service point is wrong, with a photo if they like.
-import { api, dressFile, fill, t, tellError, watchHealth } from "./shell.js";
+import { api, fill, offerPosition, t, tellError, watchHealth } from "./shell.js";
 
 const form = document.getElementById("wrong");
-const offer = document.getElementById("photo-offer");
-let fromPhoto = null; // what the photo holds
+const told = document.getElementById("place");
 let position = null; // what the resident agreed to tell
 let key = crypto.randomUUID();
 
-function forget() {
-  fromPhoto = position = null;
-  offer.hidden = true;
-  document.getElementById("place").hidden = true;
+function tellPosition(found) {
+  position = found;
+  told.hidden = found === null;
 }
 
-const photoField = document.getElementById("photo");
-dressFile(photoField);
-photoField.addEventListener("change", async (event) => {
-  forget();
-  const [photo] = event.target.files;
-  if (!photo) return;
-  const body = new FormData();
-  body.append("photo", photo);
-  try {
-    ({ position: fromPhoto } = await api("/api/v1/incidents/photo-position", { method: "POST", body }));
-    offer.hidden = fromPhoto === null;
-  } catch (error) {
-    tellError(error);
-  }
-});
-// Chosen before this page was ready, or put back by the browser.
-if (photoField.files.length) photoField.dispatchEvent(new Event("change"));
-
-document.getElementById("use-photo").addEventListener("click", () => {
-  position = fromPhoto;
-  offer.hidden = true;
-  document.getElementById("place").hidden = false;
-});
+offerPosition({ use: tellPosition, forget: () => tellPosition(null) });
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -60,7 +36,6 @@ form.addEventListener("submit", async (event) => {
       document.getElementById(name).value = "";
       document.getElementById(name).dispatchEvent(new Event("change"));
     }
-    forget();
     key = crypto.randomUUID();
   } catch (error) {
     tellError(error);
