@@ -29,6 +29,14 @@ PROBE = (
     MIDDLE + 0.0005
 )  # owned by the second grid where the border is at MIDDLE, by the first where it is east
 EAST_OF_IT = MIDDLE + 0.001
+# Whom each report was given to as it came in, and by which edition; nobody can change it afterwards.
+_GIVEN = text(
+    """
+    SELECT DISTINCT edition.number, step.to_grid
+    FROM wangge.incident_step AS step JOIN wangge.edition ON edition.id = step.edition_id
+    WHERE step.act = 'assigned'
+    """
+)
 
 
 def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
@@ -45,15 +53,20 @@ def test_a_published_edition_is_in_force_at_once_and_no_answer_is_of_two(town: T
     wrong: list[tuple[int, str]] = []
     seen: dict[int, int] = {}
 
+    where = {"lon": PROBE, "lat": SOUTH + 0.005, "crs": "cgcs2000"}
+
     def hammer(form: str) -> None:
         with httpx.Client(base_url=town.address) as client:
             while not stop.is_set():
                 if form == "one":
-                    answer = client.get(
-                        "/api/v1/locate", params={"lon": PROBE, "lat": SOUTH + 0.005, "crs": "cgcs2000"}
-                    ).json()
+                    answer = client.get("/api/v1/locate", params=where).json()
                     number, owners = answer["edition"]["number"], {answer["owner"]["grid_code"]}
                     owners.add(answer["layers"]["basic"]["owner"])
+                elif form == "report":
+                    report = {"category": "noise", "text": "示例", "source": "hotline", **where}
+                    taken = client.post("/api/v1/incidents", json=report, headers=town.as_("dispatcher"))
+                    assert taken.status_code == 201, taken.text
+                    continue
                 else:
                     body = "lon,lat\n" + f"{PROBE},{SOUTH + 0.005}\n" * 50
                     rows = client.post(
@@ -68,8 +81,8 @@ def test_a_published_edition_is_in_force_at_once_and_no_answer_is_of_two(town: T
                 if owners != {TWO if number % 2 else ONE}:
                     wrong.append((number, str(owners)))
 
-    with ThreadPoolExecutor(3) as pool:
-        workers = [pool.submit(hammer, form) for form in ("one", "one", "batch")]
+    with ThreadPoolExecutor(4) as pool:
+        workers = [pool.submit(hammer, form) for form in ("one", "one", "batch", "report")]
         try:
             for number in range(2, 7):
                 split = MIDDLE if number % 2 else EAST_OF_IT
@@ -82,6 +95,10 @@ def test_a_published_edition_is_in_force_at_once_and_no_answer_is_of_two(town: T
             worker.result()
     assert not wrong
     assert set(seen) >= {2, 3, 4, 5, 6}
+    with town.database.connection() as connection:
+        given = connection.execute(_GIVEN).all()
+    assert {number for number, _ in given} >= {2, 3, 4, 5, 6}
+    assert all(grid == (TWO if number % 2 else ONE) for number, grid in given)
     assert owner_of[1] == TWO
 
 
