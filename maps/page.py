@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import folium
 from branca.element import Element, Figure
 from folium.template import Template
 
@@ -187,6 +188,21 @@ class Page(Figure):
         }
         content = "; ".join(f"{name} {' '.join(dict.fromkeys(values))}" for name, values in rules.items())
         return f'<meta http-equiv="Content-Security-Policy" content="{content}">'
+
+
+class PageMap(folium.Map):
+    """A map that stands on a :class:`Page`."""
+
+    def html(self) -> str:
+        """Render the whole page.
+
+        Returns
+        -------
+        str
+            HTML; the same data give the same bytes.
+        """
+        rendered: str = self.get_root().render()
+        return rendered
 
 
 def write(

@@ -20,7 +20,7 @@ from gis.texts import LANGUAGES, Language, text
 from maps.assets import Delivery, json_safe
 from maps.basemaps import NO_BASEMAP, Basemap
 from maps.legend import plain_text
-from maps.page import Origins, Page
+from maps.page import Origins, Page, PageMap
 from maps.payload import Facts, ServiceFrames, pack
 from maps.plain_list import plain_list
 
@@ -33,7 +33,7 @@ _MARKER_PARTS = {"jquery", "awesome_markers"}
 _MARKER_STYLES = {"glyphicons_css", "awesome_markers_font_css", "awesome_markers_css", "awesome_rotate_css"}
 
 
-class ServiceMap(folium.Map):
+class ServiceMap(PageMap):
     """A Folium map whose page is the residents' service map.
 
     Parameters
@@ -115,17 +115,6 @@ class ServiceMap(folium.Map):
             self.default_js = [self.default_js[0], *scripts, *self.default_js[1:]]
             self.default_css = [self.default_css[0], *styles, *self.default_css[1:]]
         return super().add_child(child, name=name, index=index)
-
-    def html(self) -> str:
-        """Render the whole page.
-
-        Returns
-        -------
-        str
-            HTML; the same frames and facts give the same bytes.
-        """
-        rendered: str = self.get_root().render()
-        return rendered
 
 
 def service_map(

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import folium
 import geopandas as gpd
 import numpy as np
 import shapely
@@ -19,7 +18,7 @@ from folium.template import Template
 from gis.texts import Language, text
 from maps.assets import json_safe
 from maps.packing import LOOKS, Frame, pack_lines, pack_positions, pack_rings
-from maps.page import Page
+from maps.page import Page, PageMap
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class SheetLayer:
     told: Sequence[Sequence[str]] | None = None
 
 
-class SheetMap(folium.Map):
+class SheetMap(PageMap):
     """A Folium map of styled layers, on a page of its own.
 
     Parameters
@@ -104,17 +103,6 @@ class SheetMap(folium.Map):
         self.after = page.block("after", after)
         data = f'<script type="application/json" id="sheet-data">{json_safe(packed)}</script>'
         self.data = page.block("data", data)
-
-    def html(self) -> str:
-        """Render the whole page.
-
-        Returns
-        -------
-        str
-            HTML; the same layers give the same bytes.
-        """
-        rendered: str = self.get_root().render()
-        return rendered
 
 
 def verdict_style(households: float | None, low: int, high: int, *, exempt: bool = False) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import folium
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -23,7 +22,7 @@ from gis.errors import InputError
 from gis.texts import Language, catalogue, text
 from maps.assets import Delivery, json_safe
 from maps.legend import categories_of, plain_text
-from maps.page import Page
+from maps.page import Page, PageMap
 
 _TEXTS = "walking.page."
 _DIGITS = 6
@@ -71,7 +70,7 @@ class CategoryReach:
     newly: Sequence[int]
 
 
-class WalkingMap(folium.Map):
+class WalkingMap(PageMap):
     """A page with two maps side by side; made by :func:`walking_map`.
 
     Parameters
@@ -111,17 +110,6 @@ class WalkingMap(folium.Map):
         page.add_child(self, name="map")
         block = f'<script type="application/json" id="coverage-data">{json_safe(data)}</script>'
         self.data = page.block("data", block)
-
-    def html(self) -> str:
-        """Render the whole page.
-
-        Returns
-        -------
-        str
-            HTML; the same data give the same bytes.
-        """
-        rendered: str = self.get_root().render()
-        return rendered
 
 
 def walking_map(

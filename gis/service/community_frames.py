@@ -26,8 +26,30 @@ _NEAR_DEG = 0.00225
 """Streets within some 250 m of the border are what people find their way by."""
 
 
+class OneCommunity:
+    """What is of one community knows its code and name.
+
+    Attributes
+    ----------
+    community
+        One row of the frame ``divisions``.
+    """
+
+    community: gpd.GeoDataFrame
+
+    @property
+    def code(self) -> str:
+        """The community's division code."""
+        return str(self.community["division_code"].iloc[0])
+
+    @property
+    def name(self) -> str:
+        """The community's name."""
+        return str(self.community["name"].iloc[0])
+
+
 @dataclass(frozen=True)
-class CommunityFrames:
+class CommunityFrames(OneCommunity):
     """One community with all that lies in it, at one edition.
 
     Attributes
@@ -48,16 +70,6 @@ class CommunityFrames:
     service_points: gpd.GeoDataFrame
     streets: gpd.GeoDataFrame
     staff: gpd.GeoDataFrame
-
-    @property
-    def code(self) -> str:
-        """The community's division code."""
-        return str(self.community["division_code"].iloc[0])
-
-    @property
-    def name(self) -> str:
-        """The community's name."""
-        return str(self.community["name"].iloc[0])
 
 
 def read_community(

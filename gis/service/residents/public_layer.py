@@ -28,7 +28,7 @@ from gis.layers.frames import as_wkb, query_frame
 from gis.layers.grid import ColourTheme, GridBoundary
 from gis.layers.schema import layer_model
 from gis.layers.service_point import ServiceCategory
-from gis.service.community_frames import streets_about
+from gis.service.community_frames import OneCommunity, streets_about
 from gis.service.residents.changes import Change, read_changes
 from gis.settings import CHINA_STANDARD_TIME
 from gis.terms import DivisionLevel
@@ -78,7 +78,7 @@ _STAMP = text(
 
 
 @dataclass(frozen=True)
-class PublicPlace:
+class PublicPlace(OneCommunity):
     """A community as everybody may see it, at the edition in force.
 
     Attributes
@@ -109,16 +109,6 @@ class PublicPlace:
     categories: pd.DataFrame
     themes: pd.DataFrame
     changes: tuple[Change, ...]
-
-    @property
-    def code(self) -> str:
-        """The community's division code."""
-        return str(self.community["division_code"].iloc[0])
-
-    @property
-    def name(self) -> str:
-        """The community's name."""
-        return str(self.community["name"].iloc[0])
 
     @property
     def updated_on(self) -> dt.date | None:
