@@ -78,6 +78,9 @@ def plan_staff(draft: PlanDraft, new: NewGrids, staff: pd.DataFrame) -> Repostin
 def post_staff(connection: Connection, reposting: Reposting, day: dt.date) -> None:
     """Write the moves: the old appointment ends on a day, and a new one begins.
 
+    Appointments count whole days. Where an edition takes force within a day, its staff are in their new grids
+    from the beginning of that day, and nobody is in two places or in none.
+
     Parameters
     ----------
     connection

@@ -82,7 +82,7 @@ export class Publisher {
         ? el("details", { open: incidents.length < 12, id: "moving" }, el("summary", {}, t("studio.publish.incidents", { count: incidents.length })), el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ["incident", "from", "to", "state"].map((key) => el("th", {}, t(`studio.publish.${key}`))))), el("tbody", {}, moving))))
         : null,
       staff.moves.length
-        ? el("details", {}, el("summary", {}, t("studio.publish.staff", { count: staff.moves.length })), el("table", {}, el("tbody", {}, staff.moves.map((one) => el("tr", {}, el("td", {}, term("staff_role", one.role)), el("td", {}, one.from ? shortOf(one.from) : "—"), el("td", {}, one.to ? shortOf(one.to) : t("studio.publish.no_place")))))))
+        ? el("details", {}, el("summary", {}, t("studio.publish.staff", { count: staff.moves.length })), el("table", {}, el("tbody", {}, staff.moves.map((one) => el("tr", {}, el("td", {}, term("staff_role", one.role)), el("td", {}, one.from ? shortOf(one.from) : "—"), el("td", {}, one.to ? shortOf(one.to) : t("studio.publish.no_place")))))), el("p", { class: "soft" }, t("studio.publish.staff_days")))
         : null,
     ];
   }
