@@ -18,9 +18,7 @@ MOST_BYTES = 64 << 20
 """Of all answers together: some eighty pages of a community of 5,000 households."""
 
 # People walk out of their community: the points of its neighbours count too.
-_EVERY_POINT = text(
-    "SELECT concat_ws(' ', count(*), sum(xmin::text::bigint)) FROM wangge.service_point"
-)
+_EVERY_POINT = text("SELECT concat_ws(' ', count(*), sum(xmin::text::bigint)) FROM wangge.service_point")
 
 
 def coverage_stamp(connection: Connection, community_code: str) -> str:
