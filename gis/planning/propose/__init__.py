@@ -13,9 +13,10 @@ from gis.planning.propose.district import (
     propose_district,
     warm_up,
 )
+from gis.planning.propose.goals import VARIANTS, Goal
 from gis.planning.propose.plans import Plan, Progress, ProposalSet, grid_name
 from gis.planning.propose.problem import Problem, problem_from_arrays, problem_from_units
-from gis.planning.propose.proposing import VARIANTS, Goal, propose
+from gis.planning.propose.proposing import propose
 
 __all__ = [
     "VARIANTS",

@@ -5,58 +5,25 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
 from gis.errors import InputError
 from gis.planning.measure import Ints
-from gis.planning.propose._arrays import Labels, Prices, inner_cost, tally
-from gis.planning.propose.atoms import Component, Contracted, contract
+from gis.planning.propose._arrays import Labels
+from gis.planning.propose.atoms import contract
 from gis.planning.propose.bound import certify
 from gis.planning.propose.combine import combine
-from gis.planning.propose.plans import Plan, Progress, ProposalSet, describe, difference
+from gis.planning.propose.differing import different_plans
+from gis.planning.propose.goals import VARIANTS, Goal
+from gis.planning.propose.layout import SHARE_CHAINS, SHARE_REGIONS, lay_out_chains, share_out
+from gis.planning.propose.plans import Progress, ProposalSet
 from gis.planning.propose.pool import WIDEST, Pool
 from gis.planning.propose.problem import Problem
 from gis.planning.propose.regions import anneal_regions
-from gis.planning.propose.search import (
-    CHUNKS,
-    FLIPS_PER_SECOND,
-    Chain,
-    State,
-    Weights,
-    households_away,
-    price_of,
-    prices_of,
-    run_chains,
-)
-from gis.planning.propose.start import partition, present
+from gis.planning.propose.run import Run
+from gis.planning.propose.search import CHUNKS, FLIPS_PER_SECOND, State, Weights, run_chains
 from gis.planning.sizes import feasible_counts
-
-Goal = Literal["minimal-change", "compact", "balanced"]
-
-VARIANTS: dict[str, tuple[tuple[str, Weights], ...]] = {
-    "minimal-change": (
-        ("best", Weights(shape=2.0, moved=50.0)),
-        ("least_change", Weights(shape=0.5, moved=200.0)),
-        ("short_border", Weights(shape=2.0, moved=5.0)),
-        ("compact", Weights(shape=8.0, moved=1.0)),
-    ),
-    "compact": (
-        ("best", Weights(shape=6.0)),
-        ("short_border", Weights(shape=2.0)),
-        ("compact", Weights(shape=15.0)),
-        ("even", Weights(shape=6.0, spread=10.0)),
-    ),
-    "balanced": (
-        ("best", Weights(shape=4.0, spread=20.0)),
-        ("even", Weights(shape=2.0, spread=60.0)),
-        ("compact", Weights(shape=12.0, spread=8.0)),
-        ("short_border", Weights(shape=2.0, spread=4.0)),
-    ),
-}
-"""What each goal's plans prefer; the first is the goal's own."""
 
 CERTIFIED_ATOMS = 160
 """Up to so many atoms a component's cost is bounded."""
@@ -64,113 +31,12 @@ CERTIFIED_ATOMS = 160
 BRANCHES_PER_SECOND = 200_000
 """The pricing that a second of the budget stands for."""
 
-DIFFERENT = 0.02
-"""Two plans are different where at least this share of households is grouped otherwise."""
-
-_SHARE_CHAINS = 0.25  # of the budget
-_SHARE_REGIONS = 0.5  # of the budget; the rest is for choosing among what was found
 _REGIONS = (40, 20)  # grids to a region that is annealed anew, turn by turn
 _REGION_FLIPS = 10_000  # for each atom and round
 _MOST_ROUNDS = 12
 _NARROW = 5_000  # columns that a choice for a variant beside the goal's own is given
-_FLIPS_PER_ATOM = 12_000
-_FORBIDDEN = 1e7  # metres for each household out of range, where plans are compared
-_FEWEST_CHAINS, _MOST_CHAINS = 6, 24
-_STEADY = 50  # grids; a hot chain over so many comes to keep too many of them
-_WARM = (0.6, 3.0, 15.0)  # first temperatures where the present plan is to be kept, in mean borders
 _WATCHED = 0.4  # share of a chain after which its grids go into the pool
 _LOOKED_AT = {step / CHUNKS for step in range(CHUNKS // 2, CHUNKS + 1, 20)}
-
-
-@dataclass
-class _Run:
-    """What one call has at hand, and the best plan so far."""
-
-    problem: Problem
-    contracted: Contracted
-    fewest: int
-    most: int
-    goal: str
-    seconds: float
-    grids: list[int | None]
-    progress: Callable[[Progress], None] | None
-    stop: Callable[[], bool]
-    generator: np.random.Generator
-    best: list[Labels] = field(default_factory=list)
-    price: list[float] = field(default_factory=list)
-    bound: list[float] = field(default_factory=list)
-    variants: dict[str, dict[int, list[Labels]]] = field(default_factory=dict)
-    work: float = np.inf
-    spent: float = 0.0
-
-    @property
-    def components(self) -> tuple[Component, ...]:
-        return self.contracted.components
-
-    @property
-    def own(self) -> Weights:
-        """The goal's own weights."""
-        return VARIANTS[self.goal][0][1]
-
-    def search_prices(self, number: int, weights: Weights) -> Prices:
-        """Price what a search passes through; the mean size is that of grids that fill 0.9 of the limit."""
-        component = self.components[number]
-        grids = self.grids[number] or max(1, round(component.households / (0.9 * self.most)))
-        return prices_of(component.land, weights, self.fewest, self.most, grids)
-
-    def prices(self, number: int, weights: Weights) -> Prices:
-        """Price a component's plans: between them, one that keeps the rule always wins."""
-        return self.search_prices(number, weights)._replace(out_of_range=_FORBIDDEN)
-
-    def priced(self, number: int, label: Labels, weights: Weights) -> float:
-        """Price a component's plan; another number of grids than was asked for is out of the question."""
-        land = self.components[number].land
-        totals = tally(land, label, int(label.max()) + 1)
-        price = price_of(land, totals, self.prices(number, weights))
-        wanted = self.grids[number]
-        if wanted is not None:
-            price += _FORBIDDEN * 1e3 * abs(int((totals.atoms > 0).sum()) - wanted)
-        return price
-
-    def take(self, number: int, label: Labels) -> bool:
-        """Keep a component's plan if it is the best for the goal."""
-        price = self.priced(number, label, self.own)
-        if price < self.price[number] - 1e-9:
-            self.price[number] = price
-            self.best[number] = label.copy()
-            return True
-        return False
-
-    def note(self, variant: str, number: int, label: Labels) -> None:
-        """Remember what a variant came to."""
-        self.variants.setdefault(variant, {}).setdefault(number, []).append(label)
-
-    def plan(self, variant: str = "best", labels: list[Labels] | None = None) -> Plan:
-        """Put the components together and measure the whole."""
-        chosen = labels or self.best
-        found = describe(self.problem, self.contracted, chosen, variant, self.fewest, self.most)
-        found.metrics["price_m"] = float(
-            sum(self.priced(number, label, self.own) for number, label in enumerate(chosen))
-        )
-        cost = sum(self.cost(number, label) for number, label in enumerate(chosen))
-        found.metrics["cost_m"] = cost
-        if len(self.bound) == len(self.components) and sum(self.bound) > 0:
-            bound = float(sum(self.bound))
-            found.metrics["bound_m"] = bound
-            found.metrics["gap"] = max(0.0, 1 - bound / cost) if cost > 0 else 0.0
-        return found
-
-    def cost(self, number: int, label: Labels) -> float:
-        """Sum what is bounded: inner borders by class, and households moved."""
-        land = self.components[number].land
-        moved = self.prices(number, self.own).moved
-        return inner_cost(land, label) + moved * households_away(land, label)
-
-    def tell(self, stage: str, *, better: bool) -> None:
-        """Report how far it is, and the best plan if it is new."""
-        if self.progress is not None:
-            done = min(self.spent / self.work, 1.0)
-            self.progress(Progress(stage, done, self.plan() if better else None))
 
 
 def propose(
@@ -233,14 +99,14 @@ def propose(
     contracted = contract(problem, households_min, households_max)
     deadline = began + 0.92 * (clock_seconds or seconds)
     asked = cancelled or (lambda: False)
-    run = _Run(
+    run = Run(
         problem,
         contracted,
         households_min,
         households_max,
         goal,
         seconds,
-        _share_out(contracted, k, households_min, households_max),
+        share_out(contracted, k, households_min, households_max),
         progress,
         lambda: asked() or time.monotonic() > deadline,
         np.random.default_rng(seed),
@@ -254,18 +120,18 @@ def propose(
         complete = _search(run, pools, threads) and _improve(run, pools, threads)
         if k is None and all(len(one.land.households) <= CERTIFIED_ATOMS for one in run.components):
             complete &= _certify(run, threads)
-    plans = _different(run)
+    plans = different_plans(run)
     spent = round(time.monotonic() - began, 3)
     return ProposalSet(plans, contracted.reasons, goal, seed, complete, spent)
 
 
-def _search(run: _Run, pools: list[Pool], threads: int) -> bool:
+def _search(run: Run, pools: list[Pool], threads: int) -> bool:
     """Run the chains, and put what they see into the pools; return whether all came to their end."""
     complete = True
     for stage in ("first", "search"):
-        batch = _chains(run, first=stage == "first")
+        batch = lay_out_chains(run, first=stage == "first")
         if stage == "search":
-            run.work = run.spent + sum(chain.flips for _, chain in batch) / _SHARE_CHAINS
+            run.work = run.spent + sum(chain.flips for _, chain in batch) / SHARE_CHAINS
 
         known = list(run.best), list(run.price)
         seen: dict[int, list[Labels]] = {}
@@ -299,7 +165,7 @@ def _search(run: _Run, pools: list[Pool], threads: int) -> bool:
     return complete
 
 
-def _improve(run: _Run, pools: list[Pool], threads: int) -> bool:
+def _improve(run: Run, pools: list[Pool], threads: int) -> bool:
     """Better the goal's own plan, and choose anew for it and then for the other variants."""
     own, *others = VARIANTS[run.goal]
     # Least change is about the grids that are out of range, not about every corner.
@@ -308,10 +174,10 @@ def _improve(run: _Run, pools: list[Pool], threads: int) -> bool:
     return whole and all(_combine(run, pools, name, weights, own=False) for name, weights in others)
 
 
-def _refine(run: _Run, pools: list[Pool], threads: int) -> bool:
+def _refine(run: Run, pools: list[Pool], threads: int) -> bool:
     """Anneal the best plans anew region by region; what is seen goes into the pools."""
     atoms = sum(len(one.land.households) for one in run.components)
-    budget = run.seconds * _SHARE_REGIONS * 2 * FLIPS_PER_SECOND
+    budget = run.seconds * SHARE_REGIONS * 2 * FLIPS_PER_SECOND
     rounds = int(np.clip(budget / (_REGION_FLIPS * atoms), 1, _MOST_ROUNDS))
     for number, component in enumerate(run.components):
         pool = pools[number]
@@ -342,7 +208,7 @@ def _refine(run: _Run, pools: list[Pool], threads: int) -> bool:
     return True
 
 
-def _combine(run: _Run, pools: list[Pool], name: str, weights: Weights, *, own: bool) -> bool:
+def _combine(run: Run, pools: list[Pool], name: str, weights: Weights, *, own: bool) -> bool:
     """Choose anew from the pools for one variant; the goal's own gets most of the work."""
     for number, pool in enumerate(pools):
         if run.stop():
@@ -359,7 +225,7 @@ def _combine(run: _Run, pools: list[Pool], name: str, weights: Weights, *, own: 
             run.prices(number, weights),
             min(known, key=lambda label: run.priced(number, label, weights)),
             run.generator,
-            rounds=int(np.clip(effort / 10, 0, 10)) if own else 0,
+            rounds=int(np.clip(effort / 3.5, 0, 10)) if own else 0,
             nodes=int(np.clip(effort * 4, 10, 400)),
             regions=int(np.clip(effort, 0, 40)) if own else 0,
             grids=run.grids[number],
@@ -372,7 +238,7 @@ def _combine(run: _Run, pools: list[Pool], name: str, weights: Weights, *, own: 
     return True
 
 
-def _certify(run: _Run, threads: int) -> bool:
+def _certify(run: Run, threads: int) -> bool:
     """Bound the cost of every component; what is proved best becomes a variant."""
     for number, component in enumerate(run.components):
         plans = [run.best[number], *(one for parts in run.variants.values() for one in parts.get(number, ()))]
@@ -412,99 +278,3 @@ def _refuse(problem: Problem, fewest: int, most: int, k: int | None, goal: str, 
             where="k",
             mend="leave it out, or give a number that the total allows",
         )
-
-
-def _share_out(contracted: Contracted, k: int | None, fewest: int, most: int) -> list[int | None]:
-    """Share a number of grids out among the components, by households and as far as their totals allow."""
-    found: list[int | None] = [None] * len(contracted.components)
-    if k is None:
-        return found
-    left = k - len(np.unique(contracted.settled[contracted.settled >= 0]))
-    ranges = [feasible_counts(one.households, fewest, most) for one in contracted.components]
-    shares = [counts[0] if counts else 1 for counts in ranges]
-    while sum(shares) < left:
-        # The fullest grids are relieved first.
-        free = [n for n, counts in enumerate(ranges) if counts and shares[n] < counts[-1]]
-        if not free:
-            break
-        shares[max(free, key=lambda n: contracted.components[n].households / shares[n])] += 1
-    return list(shares)
-
-
-def _chains(run: _Run, *, first: bool) -> list[tuple[str, Chain]]:
-    """Lay out the work: one short chain for a first plan, or then many for the pool, per component."""
-    variants = VARIANTS[run.goal]
-    atoms = sum(len(one.land.households) for one in run.components)
-    found: list[tuple[str, Chain]] = []
-    for number, component in enumerate(run.components):
-        n = len(component.land.households)
-        wanted = run.grids[number]
-        # Two cores: each flip of the budget is done by one of them.
-        # Where no regions are annealed anew, their share is the chains'.
-        share = _SHARE_CHAINS + (_SHARE_REGIONS if run.own.moved > 0 else 0.0)
-        budget = run.seconds * share * 2 * FLIPS_PER_SECOND * n / atoms
-        flips = int(np.clip(budget / _FEWEST_CHAINS, 2_000, _FLIPS_PER_ATOM * n))
-        chains = int(np.clip(budget / flips, _FEWEST_CHAINS, _MOST_CHAINS))
-        homes = np.unique(component.land.home[component.land.home >= 0])
-        kept = run.goal == "minimal-change" and len(homes) > 0 and wanted in (None, len(homes))
-        for place in range(1) if first else range(1, chains + 1):
-            # The goal's own weights get every other chain.
-            name, weights = variants[0] if place % 2 else variants[(place // 2) % len(variants)]
-            if place == 0:
-                name = "first"
-            seed = int(run.generator.integers(2**63))
-            steady = wanted is not None
-            if kept and name != "compact":
-                start, hot = present(component), _WARM[place % len(_WARM)]
-            else:
-                k = wanted or _grids(run, component, place)
-                start, hot = partition(component, k, seed), 2.0
-                steady |= k >= _STEADY
-            length = max(2_000, flips // 2) if place == 0 else flips
-            chain = Chain(number, component.land, start, weights, seed, length, hot=hot, steady=steady)
-            found.append((name, chain))
-    return found
-
-
-def _grids(run: _Run, component: Component, place: int) -> int:
-    """Choose the number of grids that a chain starts with: fewer grids have less border."""
-    total = component.households
-    counts = feasible_counts(total, run.fewest, run.most)
-    if not counts:
-        low = max(1, total // run.most)
-        return low + place % 2
-    full = (0.92, 0.9, 0.86, 0.88, 0.84, 0.86)[place % 6]
-    return min(max(round(total / (full * run.most)), counts[0]), counts[-1])
-
-
-def _different(run: _Run) -> tuple[Plan, ...]:
-    """Keep the best plan and those that are really different from it and from each other."""
-    plans = [run.plan()]
-    others = []
-    for name, parts in run.variants.items():
-        newest = [
-            parts[number][-1] if parts.get(number) else run.best[number]
-            for number in range(len(run.components))
-        ]
-        others.append(run.plan("alternative" if name == "best" else name, newest))
-        # What one chain came to, beside what was chosen out of all.
-        first = [
-            min(parts[number], key=lambda label: run.priced(number, label, run.own))
-            if parts.get(number)
-            else run.best[number]
-            for number in range(len(run.components))
-        ]
-        others.append(run.plan("alternative", first))
-        others += [
-            run.plan("alternative", [parts[0][one]])
-            for one in range(len(parts.get(0, [])) if len(run.components) == 1 else 0)
-        ][:4]
-    others.sort(key=lambda plan: (not plan.feasible, plan.variant == "alternative"))
-    for plan in others:
-        if plans[0].feasible and not plan.feasible:
-            continue
-        if all(difference(run.problem, plan.labels, one.labels) >= DIFFERENT for one in plans):
-            plans.append(plan)
-        if len(plans) == 5:
-            break
-    return tuple(plans)
