@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 import typer.core
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from gis.locate.cluster import Outcome
     from gis.locate.index import GridIndex
     from gis.service.owning.assigning import AssignSummary, Owners
+    from gis.service.owning.owners import FileGrids
 
 _out = Console(soft_wrap=True, highlight=False)
 _bar = Console(stderr=True)
+Overlap = Literal["refuse", "first"]  # as gis.service.owning.owners has it, which takes long to load
 _NEGATIVE = re.compile(r"-(\d|\.\d|inf|nan)", re.IGNORECASE)
 
 
@@ -68,6 +70,10 @@ def assign(
     grids_crs: Annotated[
         str | None, typer.Option(help="Datum of the grids' file, where it does not say.")
     ] = None,
+    overlap: Annotated[
+        Overlap,
+        typer.Option(help="Where grids of the file overlap: refuse, or the first in the file owns."),
+    ] = "refuse",
     as_of: Annotated[
         dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day whose edition answers.")
     ] = None,
@@ -97,7 +103,7 @@ def assign(
     if cluster is not None:
         from gis.service.owning.together import assign_folder
 
-        index = _one_index(as_of) if grids is None else _of_file(grids, grid_id, grids_crs).layers[0].index
+        index = _one_index(as_of) if grids is None else _of_file(grids, grid_id, grids_crs, overlap).index()
         parts = assign_folder(
             points,
             out,
@@ -112,7 +118,7 @@ def assign(
     from gis.service.owning.assigning import assign_file
 
     with _progress(points.name, shown=not as_json) as told:
-        owners = _as_of(as_of) if grids is None else _of_file(grids, grid_id, grids_crs)
+        owners = _as_of(as_of) if grids is None else _of_file(grids, grid_id, grids_crs, overlap).owners()
         done = assign_file(
             points,
             out=out,
@@ -134,10 +140,10 @@ def assign(
         )
 
 
-def _of_file(grids: Path, grid_id: str, crs: str | None) -> Owners:
-    from gis.service.owning.assigning import owners_from_file
+def _of_file(grids: Path, grid_id: str, crs: str | None, overlap: Overlap) -> FileGrids:
+    from gis.service.owning.owners import read_grids_file
 
-    return owners_from_file(grids, grid_id=grid_id, crs=crs)
+    return read_grids_file(grids, grid_id=grid_id, crs=crs, overlap=overlap)
 
 
 def _as_of(when: dt.datetime | None) -> Owners:

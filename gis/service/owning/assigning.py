@@ -16,7 +16,7 @@ from gis.layers.coordinates import Extent, looks_swapped
 from gis.layers.point_sinks import PointSink
 from gis.layers.point_stream import PointBatch, open_points
 from gis.layers.report import ImportReport
-from gis.service.owning.owners import OwnerLayer, Owners, owners_from_file
+from gis.service.owning.owners import OwnerLayer, Owners, read_grids_file
 from gis.terms import OwnerStatus
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "assign_file",
     "find_owners",
     "free_names",
-    "owners_from_file",
+    "read_grids_file",
 ]
 
 Floats = NDArray[np.float64]
@@ -115,7 +115,7 @@ def assign_file(
     out
         Where to, in one of the same formats.
     owners
-        The grids, from :func:`owners_from_file` or an edition.
+        The grids, from :func:`read_grids_file` or an edition.
     crs
         What the coordinates are in; needed where the file does not say.
     lon_field, lat_field

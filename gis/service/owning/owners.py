@@ -7,18 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from gis.errors import GeometryError, InputError
 from gis.lattice import STEPS_PER_DEGREE
 from gis.layers.coordinates import Extent
+from gis.layers.defaults import PRECEDENCE
 from gis.layers.files import read_layer
 from gis.layers.report import ImportReport
 from gis.locate.index import GridIndex
 from gis.service.owning.compiled import Compiled
+
+Overlap = Literal["refuse", "first"]
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,104 @@ def owners_of(counties: Mapping[str, Compiled]) -> Owners:
     )
 
 
-def owners_from_file(
+@dataclass(frozen=True)
+class FileGrids:
+    """The grids of a file, apart by type; made by :func:`read_grids_file`.
+
+    Attributes
+    ----------
+    name
+        The file's name.
+    layers
+        Shapes and codes of each type, the first in precedence first; all in one where the file names no
+        types.
+    report
+        What was done to the file.
+    overlap
+        ``refuse`` or ``first``.
+    """
+
+    name: str
+    layers: tuple[tuple[NDArray[np.object_], list[str]], ...]
+    report: ImportReport
+    overlap: Overlap
+
+    def owners(self) -> Owners:
+        """Compile each layer by itself.
+
+        Returns
+        -------
+        Owners
+            Its edition is the file's name and the digest of all codes and shapes.
+
+        Raises
+        ------
+        GeometryError
+            If two grids of one layer overlap and must not.
+        """
+        digest = self._digest()
+        notes = [self.report.summary()] if self.report.refused or self.report.repaired else []
+        layers = []
+        for shapes, codes in self.layers:
+            index, pairs = self._compile(shapes, codes, digest)
+            layers.append(OwnerLayer(index, f"{self.name} {digest[:12]}"))
+            if pairs:
+                notes.append(
+                    f"{_listed(pairs)}; where they do, the one that stands first in the file owns the point"
+                )
+        return Owners(tuple(layers), self.report, tuple(f"{self.name}: {note}" for note in notes))
+
+    def index(self) -> GridIndex:
+        """Compile all layers into one index, the owner by precedence.
+
+        Returns
+        -------
+        GridIndex
+            The index.
+
+        Raises
+        ------
+        GeometryError
+            If two grids of one layer overlap and must not.
+        """
+        owners = self.owners()
+        if len(owners.layers) == 1:
+            return owners.layers[0].index
+        shapes = np.concatenate([shapes for shapes, _ in self.layers])
+        codes = [code for _, codes in self.layers for code in codes]
+        return GridIndex.build(shapes, codes, digest=self._digest(), overlap="first")
+
+    def _compile(
+        self, shapes: NDArray[np.object_], codes: list[str], digest: str
+    ) -> tuple[GridIndex, list[tuple[str, str]]]:
+        try:
+            return GridIndex.build(shapes, codes, digest=digest), []
+        except GeometryError as fault:
+            pairs = fault.details.get("pairs") if isinstance(fault.details, dict) else None
+            if not pairs:
+                raise
+            if self.overlap == "refuse":
+                raise GeometryError(
+                    _listed(pairs),
+                    where=self.name,
+                    mend="mend the boundaries; or give --overlap first, and where two overlap the one that "
+                    "stands first in the file owns the point",
+                    details=fault.details,
+                ) from fault
+            return GridIndex.build(shapes, codes, digest=digest, overlap="first"), pairs
+
+    def _digest(self) -> str:
+        """Give the SHA-256 of codes and normalised shapes, in the order of the codes."""
+        total = hashlib.sha256()
+        shapes = np.concatenate([shapes for shapes, _ in self.layers])
+        codes = [code for _, codes in self.layers for code in codes]
+        binary = shapely.to_wkb(shapely.normalize(shapes), byte_order=1)
+        for code, content in sorted(zip(codes, binary, strict=True)):
+            total.update(code.encode() + b"\0" + content)
+        return total.hexdigest()
+
+
+def read_grids_file(
     grids: str | Path,
     *,
     grid_id: str,
@@ -101,8 +202,12 @@ def owners_from_file(
     encoding: str | None = None,
     layer: str | None = None,
     override_crs: bool = False,
-) -> Owners:
-    """Compile the grids of a file; invalid rings are mended and reported.
+    overlap: Overlap = "refuse",
+) -> FileGrids:
+    """Read the grids of a file; invalid rings are mended and reported.
+
+    Grids of several types lie over each other by design: where the file has the column ``grid_type``, each
+    type is a layer, exclusive before micro before basic grids.
 
     Parameters
     ----------
@@ -118,11 +223,13 @@ def owners_from_file(
         Of a GeoPackage with several.
     override_crs
         Whether ``crs`` beats the file's own label.
+    overlap
+        What becomes of grids of one type that overlap: ``refuse`` them, or the ``first`` in the file owns.
 
     Returns
     -------
-    Owners
-        One layer. Its edition is the file's name and the digest of its codes and shapes.
+    FileGrids
+        To be compiled.
 
     Raises
     ------
@@ -151,29 +258,15 @@ def owners_from_file(
     if not len(frame):
         raise InputError("no usable polygon is in it", where=path.name, mend=report.summary())
     shapes = np.array(frame.geometry.to_numpy(), dtype=object)
-    codes = [str(code) for code in frame[grid_id]]
-    digest = _digest(codes, shapes)
-    notes = [report.summary()] if report.refused or report.repaired else []
-    try:
-        index = GridIndex.build(shapes, codes, digest=digest)
-    except GeometryError as fault:
-        pairs = (fault.details or {}).get("pairs") if isinstance(fault.details, dict) else None
-        if not pairs:
-            raise
-        index = GridIndex.build(shapes, codes, digest=digest, overlap="first")
-        named = ", ".join(f"{a} and {b}" for a, b in pairs[:3])
-        notes.append(
-            f"{len(pairs)} pairs of grids overlap, such as {named}; where they do, the one that stands "
-            "first in the file owns the point"
-        )
-    layer_of_file = OwnerLayer(index, f"{path.name} {digest[:12]}")
-    return Owners((layer_of_file,), report, tuple(f"{path.name}: {note}" for note in notes))
+    named = np.array([str(code) for code in frame[grid_id]], dtype=object)
+    kinds = np.array(frame["grid_type"].astype(str) if "grid_type" in frame.columns else [""] * len(frame))
+    # Somebody else's column of this name, with other values, says nothing of our types.
+    known = bool(np.isin(kinds, PRECEDENCE).all())
+    parts = [kinds == kind for kind in PRECEDENCE] if known else [np.ones(len(frame), dtype=bool)]
+    layers = tuple((shapes[part], named[part].tolist()) for part in parts if part.any())
+    return FileGrids(path.name, layers, report, overlap)
 
 
-def _digest(codes: Sequence[str], shapes: Any) -> str:
-    """Give the SHA-256 of codes and normalised shapes, in the order of the codes."""
-    total = hashlib.sha256()
-    binary = shapely.to_wkb(shapely.normalize(shapes), byte_order=1)
-    for code, content in sorted(zip(codes, binary, strict=True)):
-        total.update(code.encode() + b"\0" + content)
-    return total.hexdigest()
+def _listed(pairs: Sequence[tuple[str, str]]) -> str:
+    named = ", ".join(f"{a} and {b}" for a, b in pairs[:3])
+    return f"{len(pairs)} pair{'s' if len(pairs) > 1 else ''} of grids overlap, such as {named}"

@@ -14,11 +14,11 @@ import pytest
 import shapely
 
 from gis.crs import GCJ02, from_storage
-from gis.errors import CrsError, InputError
+from gis.errors import CrsError, GeometryError, InputError
 from gis.lattice import snap
 from gis.layers import point_stream
 from gis.locate.index import GridIndex
-from gis.service.owning.assigning import OwnerLayer, Owners, assign_file, owners_from_file
+from gis.service.owning.assigning import OwnerLayer, Owners, assign_file, read_grids_file
 
 CODES = ["150105001001001", "150105001001002", "150105001001003"]
 
@@ -33,7 +33,7 @@ def grids(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def owners(grids):
-    return owners_from_file(grids, grid_id="grid_code")
+    return read_grids_file(grids, grid_id="grid_code").owners()
 
 
 def _assign(tmp_path, owners, text, *, encoding="utf-8", crs="cgcs2000", **more):
@@ -230,22 +230,53 @@ def test_grids_are_mended_told_of_or_refused(tmp_path):
     path = tmp_path / "grids.csv"
     bow = "POLYGON((111.6 40.8,111.61 40.81,111.61 40.8,111.6 40.81,111.6 40.8))"
     pd.DataFrame({"id": ["a", "b"], "wkt": [bow, None]}).to_csv(path, index=False)
-    owners = owners_from_file(path, grid_id="id", crs="cgcs2000")
+    owners = read_grids_file(path, grid_id="id", crs="cgcs2000").owners()
     assert owners.report is not None
     assert owners.report.counts == {"kept": 0, "repaired": 1, "refused": 1}
     with pytest.raises(InputError, match="there is no column 'nope'"):
-        owners_from_file(path, grid_id="nope", crs="cgcs2000")
+        read_grids_file(path, grid_id="nope", crs="cgcs2000")
     square = "POLYGON((111.6 40.8,111.61 40.8,111.61 40.81,111.6 40.81,111.6 40.8))"
     pd.DataFrame({"id": ["a", "a"], "wkt": [bow, square]}).to_csv(path, index=False)
     with pytest.raises(InputError, match="is no identifier"):
-        owners_from_file(path, grid_id="id", crs="cgcs2000")
+        read_grids_file(path, grid_id="id", crs="cgcs2000")
     pd.DataFrame({"id": ["a", "b"], "wkt": [square, square]}).to_csv(path, index=False)
-    assert any("overlap" in note for note in owners_from_file(path, grid_id="id", crs="cgcs2000").notes)
+    with pytest.raises(GeometryError, match="1 pair of grids overlap, such as a and b"):
+        read_grids_file(path, grid_id="id", crs="cgcs2000").owners()
+    resolved = read_grids_file(path, grid_id="id", crs="cgcs2000", overlap="first")
+    assert any("overlap" in note for note in resolved.owners().notes)
+    assert [layer.index.codes for layer in resolved.owners().layers] == [("a", "b")]
+    assert resolved.index().locate([111.605], [40.805]).tolist() == [0]
+
+
+def test_types_of_grids_lie_over_each_other_by_design(tmp_path):
+    path = tmp_path / "grids.csv"
+    block = "POLYGON((111.6 40.8,111.61 40.8,111.61 40.81,111.6 40.81,111.6 40.8))"
+    school = "POLYGON((111.602 40.802,111.604 40.802,111.604 40.804,111.602 40.804,111.602 40.802))"
+    table = pd.DataFrame(
+        {"id": ["b", "m", "e"], "grid_type": ["basic", "micro", "exclusive"], "wkt": [block, school, school]}
+    )
+    table.to_csv(path, index=False)
+    grids = read_grids_file(path, grid_id="id", crs="cgcs2000")
+    owners = grids.owners()
+    assert owners.notes == ()
+    assert [layer.index.codes for layer in owners.layers] == [("e",), ("m",), ("b",)]
+    index = grids.index()
+    assert [index.codes[at] for at in index.locate([111.603, 111.608], [40.803, 40.808])] == ["e", "b"]
+    # Overlap within a type is refused all the same, and a column of other values is no type.
+    table.assign(grid_type=["basic", "basic", "exclusive"]).to_csv(path, index=False)
+    with pytest.raises(GeometryError, match="b and m"):
+        read_grids_file(path, grid_id="id", crs="cgcs2000").owners()
+    table.assign(grid_type=["I", "II", "III"]).to_csv(path, index=False)
+    with pytest.raises(GeometryError, match="3 pairs"):
+        read_grids_file(path, grid_id="id", crs="cgcs2000").index()
 
 
 def test_real_incidents_agree_with_what_the_authority_recorded(tmp_path, shared_data):
     surrey = shared_data / "surrey"
-    owners = owners_from_file(surrey / "lsoa2011_surrey.geojson", grid_id="LSOA11CD")
+    file = surrey / "lsoa2011_surrey.geojson"
+    with pytest.raises(GeometryError, match="10 pairs of grids overlap"):
+        read_grids_file(file, grid_id="LSOA11CD").owners()
+    owners = read_grids_file(file, grid_id="LSOA11CD", overlap="first").owners()
     assert owners.report is not None
     assert owners.report.counts == {"kept": 707, "repaired": 2, "refused": 0}
     source = surrey / "incidents_2022-06.csv"
