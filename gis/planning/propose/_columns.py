@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from gis.compiling import njit
 from gis.planning.propose._arrays import USUAL_SHAPE, Floats, Ints, Labels, Land, Prices
 
 

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="assignment"
+# An item of an array at a place that numba infers is an array to mypy.
 # ruff: noqa: C901, PLR0912, PLR0915 - compiled code: a call per idea would hide the loop
 """The compiled flips: one atom goes to the grid of a neighbour, and every grid stays in one part exactly.
 
@@ -9,8 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from gis.compiling import njit
 from gis.planning.propose._arrays import Land, Prices, Totals
 from gis.planning.propose._scratch import Scratch, below, grid_price, uniform
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from gis.compiling import njit
 from gis.planning.propose._arrays import Land, Prices, Totals
 from gis.planning.propose._flips import flips
 from gis.planning.propose._scratch import Scratch

@@ -12,8 +12,8 @@ summed up as the branch goes deeper; now and then the flow is computed anew.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from gis.compiling import njit
 from gis.planning.propose._arrays import Floats, Ints, Labels
 
 _FREE, _IN, _OUT = 0, 1, 2

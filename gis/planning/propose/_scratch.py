@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from gis.compiling import njit
 from gis.planning.propose._arrays import USUAL_SHAPE, Floats, Ints, Labels, Land, Prices
 
 

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="assignment"
+# An item of an array at a place that numba infers is an array to mypy.
 # ruff: noqa: C901, PLR0912, PLR0915 - compiled code: a call per idea would hide the loop
 """The compiled merge and split: one to three grids are merged and cut anew along a random spanning tree.
 
@@ -10,8 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from gis.compiling import njit
 from gis.planning.propose._arrays import Land, Prices, Totals
 from gis.planning.propose._flips import in_one_part
 from gis.planning.propose._scratch import Scratch, below, grid_price, uniform
