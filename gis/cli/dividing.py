@@ -104,9 +104,11 @@ def check(
                 connection, str(community), chosen, as_of=as_of, households_min=least, households_max=most
             )
     if html is not None:
+        from gis.layers.whole_file import whole_file
         from gis.service.mapping import check_page
 
-        html.write_text(check_page(done), encoding="utf-8")
+        with whole_file(html) as draft:
+            draft.write_text(check_page(done), encoding="utf-8")
     if as_json:
         typer.echo(json.dumps(done.report.as_dict(), ensure_ascii=False))
     else:
