@@ -16,7 +16,7 @@ VARIANTS: dict[str, tuple[tuple[str, Weights], ...]] = {
         ("compact", Weights(shape=8.0, moved=1.0)),
     ),
     "compact": (
-        ("best", Weights(shape=6.0)),
+        ("best", Weights(shape=6.3)),
         ("short_border", Weights(shape=2.0)),
         ("compact", Weights(shape=15.0)),
         ("even", Weights(shape=6.0, spread=10.0)),

@@ -33,6 +33,7 @@ BRANCHES_PER_SECOND = 200_000
 
 _REGIONS = (40, 20)  # grids to a region that is annealed anew, turn by turn
 _REGION_FLIPS = 10_000  # for each atom and round
+_STARTS = 2  # plans of chains that are annealed anew by turns: the best need not have the best number of grids
 _MOST_ROUNDS = 12
 _NARROW = 5_000  # columns that a choice for a variant beside the goal's own is given
 _WATCHED = 0.4  # share of a chain after which its grids go into the pool
@@ -182,7 +183,11 @@ def _refine(run: Run, pools: list[Pool], threads: int) -> bool:
     for number, component in enumerate(run.components):
         pool = pools[number]
         price = run.search_prices(number, run.own)
-        label = run.best[number]
+        own = VARIANTS[run.goal][0][0]
+        known = sorted(
+            run.variants.get(own, {}).get(number, []), key=lambda label: run.priced(number, label, run.own)
+        )
+        labels = [run.best[number], *known[1:_STARTS]]
         flips = int(min(_REGION_FLIPS, budget / (rounds * atoms)))
 
         def seen(some: Ints, plan: Labels, pool: Pool = pool) -> None:
@@ -191,20 +196,21 @@ def _refine(run: Run, pools: list[Pool], threads: int) -> bool:
         for turn in range(rounds):
             if run.stop():
                 return False
-            label = anneal_regions(
+            again, which = divmod(turn, len(labels))
+            labels[which] = anneal_regions(
                 component.land,
-                label,
+                labels[which],
                 price,
                 run.generator,
-                grids=_REGIONS[turn % len(_REGIONS)],
+                grids=_REGIONS[again % len(_REGIONS)],
                 flips=flips,
                 steady=run.grids[number] is not None,
                 workers=threads,
                 stop=run.stop,
                 seen=seen,
             )
-            run.spent += flips * len(label)
-            run.tell("search", better=run.take(number, label))
+            run.spent += flips * len(labels[which])
+            run.tell("search", better=run.take(number, labels[which]))
     return True
 
 
