@@ -33,7 +33,7 @@ BRANCHES_PER_SECOND = 200_000
 
 _REGIONS = (40, 20)  # grids to a region that is annealed anew, turn by turn
 _REGION_FLIPS = 10_000  # for each atom and round
-_STARTS = 2  # plans of chains that are annealed anew by turns: the best need not have the best number of grids
+_STARTS = 2  # plans of chains that are annealed anew by turns: the best may have too few grids, or too many
 _MOST_ROUNDS = 12
 _NARROW = 5_000  # columns that a choice for a variant beside the goal's own is given
 _WATCHED = 0.4  # share of a chain after which its grids go into the pool
