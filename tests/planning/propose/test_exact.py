@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from gis.planning.propose import problem_from_arrays, propose
 
-_SHAPE = 6.0  # what the goal "compact" says a grid's roundness is worth, in mean borders
+_SHAPE = 6.3  # what the goal "compact" says a grid's roundness is worth, in mean borders
 
 
 def _town(seed: int, n: int):
