@@ -88,7 +88,8 @@ def grid(serial: int) -> str:
 
 
 def saved(page: Page) -> None:
-    page.wait_for_function("() => studio.queue.open === 0 && !studio.queue.stopped")
+    # The first search after an installation compiles its kernels beside, on all cores.
+    page.wait_for_function("() => studio.queue.open === 0 && !studio.queue.stopped", timeout=90_000)
 
 
 def spot(page: Page, label: str, k: int) -> dict[str, Any]:
