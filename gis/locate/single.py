@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gis.crs import metres_per_degree
 from gis.lattice import STEPS_PER_DEGREE
+from gis.locate.cells import RECORD
 from gis.locate.index import GridIndex
 from gis.locate.kernels import COMPILED
 
@@ -71,7 +72,7 @@ if COMPILED:
             if owner < -1:
                 leaf = np.int64(-2 - owner) >> 1
                 leaves = carray(_at(row[4]), (row[5], 2), np.int32)
-                records = carray(_at(row[6]), (row[7], 8), np.int32)
+                records = carray(_at(row[6]), (row[7], RECORD), np.int32)
                 owner = np.int64(
                     _decide(x, y, leaves[leaf, 0], leaves[leaf + 1, 0], leaves[leaf, 1], records, True)  # noqa: FBT003 - the closed rule
                 )

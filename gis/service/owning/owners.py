@@ -132,12 +132,11 @@ class FileGrids:
         GeometryError
             If two grids of one layer overlap and must not.
         """
-        digest = self._digest()
         notes = [self.report.summary()] if self.report.refused or self.report.repaired else []
         layers = []
         for shapes, codes in self.layers:
-            index, pairs = self._compile(shapes, codes, digest)
-            layers.append(OwnerLayer(index, f"{self.name} {digest[:12]}"))
+            index, pairs = self._compile(shapes, codes)
+            layers.append(OwnerLayer(index, f"{self.name} {self._digest[:12]}"))
             if pairs:
                 notes.append(
                     f"{_listed(pairs)}; where they do, the one that stands first in the file owns the point"
@@ -160,15 +159,13 @@ class FileGrids:
         owners = self.owners()
         if len(owners.layers) == 1:
             return owners.layers[0].index
-        shapes = np.concatenate([shapes for shapes, _ in self.layers])
-        codes = [code for _, codes in self.layers for code in codes]
-        return GridIndex.build(shapes, codes, digest=self._digest(), overlap="first")
+        return GridIndex.build(*self._together, digest=self._digest, overlap="first")
 
     def _compile(
-        self, shapes: NDArray[np.object_], codes: list[str], digest: str
+        self, shapes: NDArray[np.object_], codes: list[str]
     ) -> tuple[GridIndex, list[tuple[str, str]]]:
         try:
-            return GridIndex.build(shapes, codes, digest=digest), []
+            return GridIndex.build(shapes, codes, digest=self._digest), []
         except GeometryError as fault:
             pairs = fault.details.get("pairs") if isinstance(fault.details, dict) else None
             if not pairs:
@@ -181,13 +178,19 @@ class FileGrids:
                     "stands first in the file owns the point",
                     details=fault.details,
                 ) from fault
-            return GridIndex.build(shapes, codes, digest=digest, overlap="first"), pairs
+            return GridIndex.build(shapes, codes, digest=self._digest, overlap="first"), pairs
 
-    def _digest(self) -> str:
-        """Give the SHA-256 of codes and normalised shapes, in the order of the codes."""
-        total = hashlib.sha256()
+    @cached_property
+    def _together(self) -> tuple[NDArray[np.object_], list[str]]:
+        """Shapes and codes of all layers, in the order of precedence."""
         shapes = np.concatenate([shapes for shapes, _ in self.layers])
-        codes = [code for _, codes in self.layers for code in codes]
+        return shapes, [code for _, codes in self.layers for code in codes]
+
+    @cached_property
+    def _digest(self) -> str:
+        """The SHA-256 of codes and normalised shapes, in the order of the codes."""
+        total = hashlib.sha256()
+        shapes, codes = self._together
         binary = shapely.to_wkb(shapely.normalize(shapes), byte_order=1)
         for code, content in sorted(zip(codes, binary, strict=True)):
             total.update(code.encode() + b"\0" + content)
